@@ -1,0 +1,296 @@
+//! The command line as written: every command, its arguments and their help.
+//!
+//! Nothing is done here. What an argument means is checked by its value parser ([`values`]), so
+//! that wrong usage is told apart from work that failed: it ends with status 2.
+
+pub mod values;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// Record every call of a running process and see where its time went.
+#[derive(Debug, Parser)]
+#[command(name = "scope", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Example: sudo scope trace 1234, then scope report 1234.scope")]
+pub struct Cli {
+    /// When to colour the output.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always, also into a pipe.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Record a running process or a command.
+    Trace(TraceArgs),
+    /// Say where the time went: calls and times of every function and thread.
+    Report(ReportArgs),
+    /// Print the events of a trace, one a line.
+    Dump(DumpArgs),
+    /// Say what a trace holds, what was lost and what was left out.
+    Info(InfoArgs),
+    /// Check a trace and explain what is there; fails when it is damaged.
+    Verify(VerifyArgs),
+    /// Show the functions of a process or a file and what a probe on each costs.
+    List(ListArgs),
+    /// Check what this machine lets scope do, and how to get the rest.
+    Doctor(DoctorArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a folder.
+    #[command(hide = true)]
+    Man(ManArgs),
+}
+
+/// Which functions: shared by everything that probes or lists.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Selection {
+    /// Functions whose readable name matches; may be repeated.
+    #[arg(short = 'F', long = "function", value_name = "GLOB", value_parser = values::glob)]
+    pub functions: Vec<String>,
+    /// Functions to leave out; may be repeated, wins over every other choice.
+    #[arg(short = 'x', long = "exclude", value_name = "GLOB", value_parser = values::glob)]
+    pub exclude: Vec<String>,
+    /// Functions declared in source files that match; may be repeated.
+    #[arg(long = "file", value_name = "GLOB", value_parser = values::glob)]
+    pub files: Vec<String>,
+    /// Modules (main executable or shared libraries) to look in; may be repeated.
+    #[arg(long = "module", value_name = "NAME|PATH")]
+    pub modules: Vec<String>,
+    /// Everything that can be probed, whatever it costs.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Arguments of `scope trace`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  scope trace 1234 --duration 10s
+  scope trace -F 'parser::*' -o parse.scope -- ./server --port 80")]
+#[command(group = clap::ArgGroup::new("target").required(true).multiple(false))]
+pub struct TraceArgs {
+    /// Process to attach to.
+    #[arg(group = "target", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+    /// Command to start and trace from its first instruction.
+    #[arg(group = "target", last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+    /// Which functions.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Probe at most this many functions.
+    #[arg(long, value_name = "N")]
+    pub max_functions: Option<usize>,
+    /// Print which functions would be probed, and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Trace child processes too.
+    #[arg(long)]
+    pub follow_forks: bool,
+    /// Stop after this time, for example 2s or 500ms.
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub duration: Option<Duration>,
+    /// Folder to write the trace to.
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+    /// Size of the event ring of each CPU, for example 8M.
+    #[arg(long, value_name = "SIZE", value_parser = values::size, default_value = "8M")]
+    pub ring_size: u64,
+    /// How the end of a call is seen.
+    #[arg(long, value_enum, default_value_t = Returns::Auto)]
+    pub returns: Returns,
+    /// No status line and no summary.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Record only, without the terminal UI.
+    #[arg(long)]
+    pub no_tui: bool,
+    /// With --dry-run: print the plan as JSON.
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
+}
+
+/// How the end of a call is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Returns {
+    /// By the cheapest probe that is safe for the target.
+    Auto,
+    /// By a return probe always.
+    Probe,
+    /// Not at all: calls are counted, not timed.
+    None,
+}
+
+/// Arguments of `scope report`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope report 1234.scope --sort self --limit 10")]
+pub struct ReportArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// Order of the functions; ties are broken by name.
+    #[arg(long, value_enum, default_value_t = SortKey::Total, value_name = "KEY")]
+    pub sort: SortKey,
+    /// Print at most this many functions; 0: all.
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    pub limit: usize,
+    /// Split every function by thread.
+    #[arg(long)]
+    pub by_thread: bool,
+    /// Only this thread.
+    #[arg(long, value_name = "TID")]
+    pub thread: Option<u32>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a report is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortKey {
+    /// Time from call to return, callees included.
+    Total,
+    /// Time in the function itself, callees that were probed not included.
+    #[value(name = "self")]
+    SelfTime,
+    /// Number of calls.
+    Calls,
+    /// Time on a CPU, callees included.
+    OnCpu,
+    /// Time off the CPU, waiting for one included.
+    OffCpu,
+    /// Median duration of a call.
+    P50,
+    /// 99th percentile of the durations.
+    P99,
+    /// Longest call.
+    Max,
+    /// Readable name.
+    Name,
+}
+
+/// Arguments of `scope dump`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Example: scope dump 1234.scope --from 1.5s --function 'parser::*' --limit 100"
+)]
+pub struct DumpArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// Only this thread.
+    #[arg(long, value_name = "TID")]
+    pub thread: Option<u32>,
+    /// Only events at or after this time since the start of the trace, for example 1.5s.
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub from: Option<Duration>,
+    /// Only events before this time since the start of the trace.
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub to: Option<Duration>,
+    /// Only calls and returns of functions whose readable name matches; may be repeated.
+    #[arg(short = 'F', long = "function", value_name = "GLOB", value_parser = values::glob)]
+    pub functions: Vec<String>,
+    /// Stop after this many events; 0: all.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub limit: u64,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scope info`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope info 1234.scope")]
+pub struct InfoArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scope verify`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope verify 1234.scope && echo sound")]
+pub struct VerifyArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scope list`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope list ./server -F 'parser::*'")]
+pub struct ListArgs {
+    /// A process id, or the path of an executable or shared library. A file whose name is a
+    /// number: write ./NUMBER.
+    #[arg(value_name = "PID|BINARY", value_hint = ValueHint::FilePath)]
+    pub target: PathBuf,
+    /// Which functions.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scope doctor`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: sudo scope doctor")]
+pub struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scope completions`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope completions bash > /etc/bash_completion.d/scope")]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Arguments of `scope man`.
+#[derive(Clone, Debug, Args)]
+pub struct ManArgs {
+    /// Folder to write into.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

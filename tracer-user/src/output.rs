@@ -1,0 +1,41 @@
+//! What people and programs read: units, tables, colours, JSON, errors.
+//!
+//! Nothing here knows traces. Everything goes through a writer that reports failure, never through
+//! `println!`, which panics when the reader has gone.
+
+pub mod json;
+pub mod style;
+pub mod table;
+pub mod units;
+
+use std::io::{self, BufWriter, Write};
+
+use anstream::{AutoStream, ColorChoice};
+
+use crate::cli::Color;
+
+/// Standard output, buffered; colours are taken out where they are not wanted.
+pub type Out = BufWriter<AutoStream<io::StdoutLock<'static>>>;
+
+/// Decides about colours for the whole program.
+pub fn set_color(color: Color) {
+    match color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Standard output. Flush it before the program ends, so that a failed write is seen.
+pub fn stdout() -> Out {
+    BufWriter::with_capacity(1 << 16, AutoStream::auto(io::stdout().lock()))
+}
+
+/// Prints an error as one line: `scope: what: why; what to do`.
+pub fn error(error: &anyhow::Error) {
+    let mut stderr = anstream::stderr().lock();
+    let style = style::ERROR;
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(stderr, "{style}scope{style:#}: {error:#}");
+}
