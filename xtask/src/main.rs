@@ -1,1 +1,39 @@
-fn main() {}
+//! `cargo xtask`: everything that is not `cargo build`.
+//!
+//! Each command is a module. Only `sudo` in [`project`] raises privileges, only [`install`]
+//! changes the machine, and both say what they do before they do it.
+
+mod ebpf;
+mod install;
+mod project;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and measures scope.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the kernel half and put the object where `cargo build` takes it from.
+    Ebpf(ebpf::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Ebpf(options) => ebpf::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
