@@ -1,1 +1,39 @@
-//! (being written)
+//! The trace store: a folder `NAME.scope/` with a manifest, append-only segment files and the
+//! tables of the code, written by one [`TraceWriter`] and read by any number of [`Trace`]s, also
+//! while it is written and after the writer was killed. `docs/format.md` describes every byte.
+//!
+//! The writer maps its segment and encodes events straight into the page cache: a commit is a
+//! checksum and one atomic store, no system call, and what is committed survives the writer's
+//! death (not the machine's: nothing is flushed until [`TraceWriter::finish`]).
+//!
+//! Readers do not map anything. They `pread` whole blocks, check them and decode the copy: a file
+//! that someone cuts or overwrites under a reader gives an error, never a `SIGBUS` or bytes that
+//! change after they were checked.
+//!
+//! Absent here: what events mean (`scope-model`), state at a moment and steps (`scope-timeline`),
+//! who may read a trace, and merging events by time: events are stored in the order given.
+
+mod block;
+mod document;
+mod error;
+mod event_codec;
+mod events;
+mod manifest;
+mod mmap;
+mod segment;
+mod tables;
+mod trace;
+mod verify;
+mod writer;
+
+pub use error::StoreError;
+pub use events::{Events, Position};
+pub use manifest::{
+    Clock, ClosedSegment, Host, Manifest, RecorderStats, RecordingState, SegmentEntry, Target,
+};
+pub use trace::Trace;
+pub use verify::{Torn, VerifyReport, verify};
+pub use writer::{TraceWriter, WriterOptions};
+
+/// Version of the trace format that this crate writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;

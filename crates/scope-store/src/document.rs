@@ -1,0 +1,165 @@
+//! The JSON documents of a trace: an envelope with format name, version and checksum around the
+//! content, read whole and replaced atomically.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{FORMAT_VERSION, StoreError};
+
+/// Larger documents are refused: no recorder writes them, and they would be read whole.
+const MAX_BYTES: u64 = 1 << 30;
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    format: String,
+    version: u32,
+    /// CRC-32 of the bytes of `content`, eight hexadecimal digits.
+    checksum: String,
+    #[serde(borrow)]
+    content: &'a RawValue,
+}
+
+/// The part of an envelope that every version keeps.
+#[derive(Deserialize)]
+struct VersionOnly {
+    format: String,
+    version: u32,
+}
+
+/// Tells one state of a replaced file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// The stamp of what a path names now; `None` when that cannot be said.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        Some(Self::from(&fs::metadata(path).ok()?))
+    }
+
+    /// Length of the file, in bytes.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn from(metadata: &fs::Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// A document as read.
+#[derive(Debug)]
+pub(crate) struct Document<T> {
+    pub(crate) version: u32,
+    pub(crate) stamp: Stamp,
+    pub(crate) content: T,
+}
+
+/// Reads a document whose envelope names `format`.
+pub(crate) fn read<T: DeserializeOwned>(
+    path: &Path,
+    format: &str,
+) -> Result<Document<T>, StoreError> {
+    let malformed = |why: String| StoreError::Document { file: path.to_path_buf(), why };
+    let file = File::open(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => StoreError::MissingFile { file: path.to_path_buf() },
+        _ => StoreError::io("open", path, 0)(source),
+    })?;
+    let metadata = file.metadata().map_err(StoreError::io("examine", path, 0))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path, 0))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(malformed(format!("it is larger than {MAX_BYTES} bytes")));
+    }
+    let head: VersionOnly =
+        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    if head.format != format {
+        return Err(malformed(format!("it is a {:?}, not a {format:?}", head.format)));
+    }
+    if head.version > FORMAT_VERSION {
+        return Err(StoreError::NewerVersion {
+            file: path.to_path_buf(),
+            found: head.version,
+            supported: FORMAT_VERSION,
+        });
+    }
+    if head.version == 0 {
+        return Err(malformed("there is no format version 0".to_owned()));
+    }
+    let envelope: Envelope<'_> =
+        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let got = crc32fast::hash(envelope.content.get().as_bytes());
+    let expected = u32::from_str_radix(&envelope.checksum, 16)
+        .map_err(|_| malformed(format!("{:?} is not a checksum", envelope.checksum)))?;
+    if got != expected {
+        let start = envelope.content.get().as_ptr().addr() - bytes.as_ptr().addr();
+        return Err(StoreError::ChecksumMismatch {
+            file: path.to_path_buf(),
+            offset: start as u64,
+            got,
+            expected,
+        });
+    }
+    let content = serde_json::from_str(envelope.content.get())
+        .map_err(|error| malformed(error.to_string()))?;
+    Ok(Document { version: head.version, stamp: Stamp::from(&metadata), content })
+}
+
+/// Puts a document in the place of the one at `path`, if any. Readers see the old or the new one
+/// whole, whenever the writer or the machine stops. Returns its length in bytes.
+pub(crate) fn replace<T: Serialize>(
+    path: &Path,
+    format: &str,
+    content: &T,
+) -> Result<u64, StoreError> {
+    let invalid = |error: serde_json::Error| StoreError::Document {
+        file: path.to_path_buf(),
+        why: error.to_string(),
+    };
+    let content = serde_json::value::to_raw_value(content).map_err(invalid)?;
+    let envelope = Envelope {
+        format: format.to_owned(),
+        version: FORMAT_VERSION,
+        checksum: format!("{:08x}", crc32fast::hash(content.get().as_bytes())),
+        content: &content,
+    };
+    let mut bytes = serde_json::to_vec(&envelope).map_err(invalid)?;
+    bytes.push(b'\n');
+    let needed = bytes.len() as u64;
+    let temporary = path.with_extension("json.new");
+    let written = File::create(&temporary)
+        .and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = written {
+        // The half-written file is of no use, and its space may be needed.
+        let _ = fs::remove_file(&temporary);
+        return Err(StoreError::io("write", path, needed)(source));
+    }
+    if let Some(folder) = path.parent() {
+        sync_folder(folder)?;
+    }
+    Ok(needed)
+}
+
+/// Makes new and renamed entries of a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(StoreError::io("flush", folder, 0))
+}

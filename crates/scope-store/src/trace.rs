@@ -1,0 +1,232 @@
+//! Reading a trace.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use scope_model::{Function, LeftOut, Module};
+
+use crate::document::Stamp;
+use crate::events::SegmentView;
+use crate::manifest::{self, Manifest, RecordingState};
+use crate::segment::{SegmentHeader, SegmentReader};
+use crate::{Events, Position, StoreError, document, tables};
+
+/// How often a snapshot is begun anew because the manifest was replaced meanwhile.
+const SNAPSHOT_TRIES: u32 = 64;
+
+/// A trace as it was at one moment: what was committed when it was opened or last refreshed.
+///
+/// The tables are never older than the events: every function that an event of the snapshot refers
+/// to is in [`Trace::functions`], its module in [`Trace::modules`].
+#[derive(Debug)]
+pub struct Trace {
+    path: PathBuf,
+    manifest: Manifest,
+    manifest_stamp: Stamp,
+    functions: Vec<Function>,
+    functions_stamp: Stamp,
+    left_out: Vec<LeftOut>,
+    left_out_stamp: Stamp,
+    segments: Vec<SegmentView>,
+}
+
+impl Trace {
+    /// Opens the trace in a folder, read only, also while it is recorded or after its recorder was
+    /// killed. Costs no more for a long trace than for a short one, but for one `open` a segment.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotATrace`], [`StoreError::NewerVersion`], damage to the manifest, a table or the
+    /// header of a segment, or what the system says. Damage to blocks shows when they are read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        check_is_trace(path)?;
+        for _ in 0..SNAPSHOT_TRIES {
+            let (manifest, manifest_stamp) = read_manifest(path)?;
+            let segments = take_segments(path, &manifest, &[])?;
+            // After the events, so that the tables have all that those refer to.
+            let (functions, functions_stamp) = tables::read_functions(path)?;
+            let (left_out, left_out_stamp) = tables::read_left_out(path)?;
+            if Stamp::of(&path.join(manifest::FILE)) == Some(manifest_stamp) {
+                return Ok(Self {
+                    path: path.to_path_buf(),
+                    manifest,
+                    manifest_stamp,
+                    functions,
+                    functions_stamp,
+                    left_out,
+                    left_out_stamp,
+                    segments,
+                });
+            }
+        }
+        Err(StoreError::Unsettled { path: path.to_path_buf() })
+    }
+
+    /// Moves the snapshot to now. Returns whether anything came since.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trace::open`]; the trace then stays what it was.
+    pub fn refresh(&mut self) -> Result<bool, StoreError> {
+        let path = &self.path;
+        for _ in 0..SNAPSHOT_TRIES {
+            let manifest_path = path.join(manifest::FILE);
+            let changed = Stamp::of(&manifest_path) != Some(self.manifest_stamp);
+            let new_manifest = changed.then(|| read_manifest(path)).transpose()?;
+            let (manifest, manifest_stamp) = match &new_manifest {
+                Some((manifest, stamp)) => (manifest, *stamp),
+                None => (&self.manifest, self.manifest_stamp),
+            };
+            let segments = take_segments(path, manifest, &self.segments)?;
+            let functions = (Stamp::of(&tables::functions_path(path))
+                != Some(self.functions_stamp))
+            .then(|| tables::read_functions(path))
+            .transpose()?;
+            let left_out = (Stamp::of(&tables::left_out_path(path)) != Some(self.left_out_stamp))
+                .then(|| tables::read_left_out(path))
+                .transpose()?;
+            if Stamp::of(&manifest_path) != Some(manifest_stamp) {
+                continue;
+            }
+            let grown = segments.len() != self.segments.len()
+                || segments.iter().zip(&self.segments).any(|(a, b)| a.committed != b.committed);
+            let any = grown || new_manifest.is_some() || functions.is_some() || left_out.is_some();
+            self.segments = segments;
+            if let Some((manifest, stamp)) = new_manifest {
+                (self.manifest, self.manifest_stamp) = (manifest, stamp);
+            }
+            if let Some((functions, stamp)) = functions {
+                (self.functions, self.functions_stamp) = (functions, stamp);
+            }
+            if let Some((left_out, stamp)) = left_out {
+                (self.left_out, self.left_out_stamp) = (left_out, stamp);
+            }
+            return Ok(any);
+        }
+        Err(StoreError::Unsettled { path: path.clone() })
+    }
+
+    /// All events of the snapshot, in stored order.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.events_from(Position::START)
+    }
+
+    /// The events of the snapshot from a place on.
+    #[must_use]
+    pub fn events_from(&self, position: Position) -> Events {
+        Events::new(&self.segments, position)
+    }
+
+    /// Folder of the trace.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the manifest says.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Mapped files of the target; the index is the [`scope_model::ModuleId`].
+    #[must_use]
+    pub fn modules(&self) -> &[Module] {
+        &self.manifest.modules
+    }
+
+    /// Probed functions; the index is the [`scope_model::FunctionId`].
+    #[must_use]
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// Functions that were chosen but not probed.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// Whether the recorder finished: nothing comes any more. Otherwise it records, or was killed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.manifest.state == RecordingState::Complete
+    }
+
+    /// Bytes of the snapshot: what is committed of the segments, the manifest and the tables.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let segments: u64 = self.segments.iter().map(|view| view.committed).sum();
+        let documents = [self.manifest_stamp, self.functions_stamp, self.left_out_stamp];
+        documents.iter().fold(segments, |sum, stamp| sum.saturating_add(stamp.bytes()))
+    }
+
+    pub(crate) fn segments(&self) -> &[SegmentView] {
+        &self.segments
+    }
+}
+
+fn check_is_trace(path: &Path) -> Result<(), StoreError> {
+    let not = |why| Err(StoreError::NotATrace { path: path.to_path_buf(), why });
+    match fs::metadata(path) {
+        Err(source) if source.kind() == ErrorKind::NotFound => not("there is nothing of that name"),
+        Err(source) => Err(StoreError::io("open", path, 0)(source)),
+        Ok(metadata) if !metadata.is_dir() => {
+            not("it is a file; give the folder that `scope trace` wrote")
+        }
+        Ok(_) => match fs::metadata(path.join(manifest::FILE)) {
+            Err(source) if source.kind() == ErrorKind::NotFound => {
+                not("it has no manifest.json; give the folder that `scope trace` wrote")
+            }
+            Err(source) => Err(StoreError::io("open", path, 0)(source)),
+            Ok(_) => Ok(()),
+        },
+    }
+}
+
+fn read_manifest(path: &Path) -> Result<(Manifest, Stamp), StoreError> {
+    let document = document::read::<Manifest>(&path.join(manifest::FILE), manifest::FORMAT)?;
+    let mut manifest = document.content;
+    manifest.format_version = document.version;
+    Ok((manifest, document.stamp))
+}
+
+/// Opens the segments that a manifest lists, those already open aside, and notes how far each is
+/// committed.
+fn take_segments(
+    path: &Path,
+    manifest: &Manifest,
+    open: &[SegmentView],
+) -> Result<Vec<SegmentView>, StoreError> {
+    let mut views = Vec::new();
+    for entry in &manifest.segments {
+        let known = open
+            .get(views.len())
+            .map(|view| &view.reader)
+            .filter(|reader| reader.id() == entry.id && reader.first_event() == entry.first_event);
+        let reader = match known {
+            Some(reader) => Arc::clone(reader),
+            None => Arc::new(SegmentReader::open(
+                path,
+                SegmentHeader {
+                    id: entry.id,
+                    first_event: entry.first_event,
+                    trace: manifest.created_unix_ns,
+                },
+            )?),
+        };
+        let committed = reader.committed()?;
+        if entry.closed.is_some_and(|closed| closed.bytes != committed) {
+            return Err(reader.malformed(
+                crate::segment::MARK_AT as u64,
+                "its mark differs from the length the manifest says",
+            ));
+        }
+        views.push(SegmentView { reader, committed, closed: entry.closed });
+    }
+    Ok(views)
+}
