@@ -6,6 +6,7 @@
 mod ebpf;
 mod install;
 mod project;
+mod test;
 
 use std::process::ExitCode;
 
@@ -23,11 +24,14 @@ struct Arguments {
 enum Command {
     /// Build the kernel half and put the object where `cargo build` takes it from.
     Ebpf(ebpf::Options),
+    /// Run all tests: those for any user, and as root those on the real kernel.
+    Test(test::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Ebpf(options) => ebpf::run(&options),
+        Command::Test(options) => test::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
