@@ -1,0 +1,14 @@
+//! What the tests share: programs to trace, running targets, running recorders, and what is read
+//! from their traces.
+
+mod machine;
+mod program;
+mod recorder;
+mod target;
+mod trace;
+
+pub use machine::{alone, folder, rounds, shared, wait_until};
+pub use program::{C, C_FLAGS, CPP_FLAGS, Program, RUST_FLAGS};
+pub use recorder::{Recorder, record, run, scope, scope_fails};
+pub use target::{Ended, Target, Truth};
+pub use trace::Report;

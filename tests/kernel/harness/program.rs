@@ -1,0 +1,96 @@
+//! Workloads as programs: built from tests/workloads with the flags a test names, once a run.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Flags with which C workloads are built unless a test says otherwise.
+pub const C_FLAGS: &[&str] = &["-O1", "-g"];
+/// The same for C++.
+pub const CPP_FLAGS: &[&str] = &["-O2", "-g", "-std=c++17"];
+/// The same for Rust.
+pub const RUST_FLAGS: &[&str] = &["-Copt-level=2", "-g"];
+
+/// A language's compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Compiler {
+    C,
+    Cpp,
+    Rust,
+}
+
+/// A built workload.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+}
+
+/// Builds the C workload `name` with the default flags.
+#[expect(non_snake_case, reason = "reads as the language's name where it is called")]
+pub fn C(name: &str) -> Program {
+    Program::c(name, C_FLAGS)
+}
+
+impl Program {
+    /// Builds the C workload `name`.
+    pub fn c(name: &str, flags: &[&str]) -> Self {
+        Self::build(Compiler::C, name, flags)
+    }
+
+    /// Builds the C++ workload `name`.
+    pub fn cpp(name: &str, flags: &[&str]) -> Self {
+        Self::build(Compiler::Cpp, name, flags)
+    }
+
+    /// Builds the Rust workload `name`.
+    pub fn rust(name: &str, flags: &[&str]) -> Self {
+        Self::build(Compiler::Rust, name, flags)
+    }
+
+    /// Where the executable (or library) is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn build(compiler: Compiler, name: &str, flags: &[&str]) -> Self {
+        type Key = (Compiler, String, Vec<String>);
+        type Slot = Arc<OnceLock<PathBuf>>;
+        static BUILT: Mutex<Option<HashMap<Key, Slot>>> = Mutex::new(None);
+        let key = (compiler, name.to_owned(), flags.iter().map(|&flag| flag.to_owned()).collect());
+        let slot = {
+            let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let built = built.get_or_insert_default();
+            let number = built.len();
+            let slot: &Slot = built.entry(key).or_default();
+            (number, Arc::clone(slot))
+        };
+        let path = slot.1.get_or_init(|| compile(compiler, name, flags, slot.0)).clone();
+        Self { path }
+    }
+}
+
+fn compile(compiler: Compiler, name: &str, flags: &[&str], number: usize) -> PathBuf {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads");
+    // A folder a variant and a process, so that the program keeps its plain name and is never written
+    // to while another run executes it.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("workloads-{}", std::process::id()))
+        .join(number.to_string());
+    std::fs::create_dir_all(&folder).expect("cargo made the folder above");
+    let program = folder.join(name);
+    let (command, extension) = match compiler {
+        Compiler::C => ("cc", "c"),
+        Compiler::Cpp => ("g++", "cpp"),
+        Compiler::Rust => ("rustc", "rs"),
+    };
+    let mut command = Command::new(command);
+    command.arg(sources.join(name).with_extension(extension)).arg("-o").arg(&program).args(flags);
+    match compiler {
+        Compiler::Rust => command.args(["--edition", "2024"]),
+        Compiler::C | Compiler::Cpp => command.args(["-w", "-pthread"]),
+    };
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    program
+}

@@ -1,0 +1,98 @@
+//! Losses are exact: what a full ring drops is counted, placed, and never hidden in a duration.
+
+use std::collections::HashMap;
+
+use scope_tests::require_root;
+use serde_json::Value;
+
+use super::harness::{C, alone, record};
+
+const THREADS: u64 = 4;
+const CALLS: u64 = 250_000;
+
+#[test]
+fn recorded_and_lost_calls_are_the_calls_made() {
+    require_root!();
+    let _turn = alone();
+    let (threads, calls) = (THREADS.to_string(), CALLS.to_string());
+    let (ended, trace) = record(&C("hot"), &[&threads, &calls], &["--ring-size", "64K"]);
+    let truth = ended.success().truth.calls["leaf"];
+    assert_eq!(truth, THREADS * CALLS);
+    trace.verify();
+    let report = trace.report();
+    let events = trace.events();
+    let gaps: Vec<&Value> = events.iter().filter(|event| event["kind"] == "gap").collect();
+    let sum = |name: &str| gaps.iter().map(|gap| gap[name].as_u64().unwrap()).sum::<u64>();
+    let (entries, exits, others) = (sum("entries"), sum("exits"), sum("others"));
+    assert!(entries > 0, "nothing was lost: the test shows nothing");
+    assert_eq!(report.calls("leaf") + entries, truth, "calls recorded + lost");
+    assert_eq!(report.number("lost_events"), entries + exits + others);
+    assert_eq!(trace.info()["lost_events"], report.0["lost_events"]);
+    trace.assert_well_nested();
+    assert_gaps_are_placed(&events, &gaps);
+    assert_no_duration_crosses_a_gap(&events);
+}
+
+/// Every gap is a span of time inside the recording, of a thread that made calls.
+fn assert_gaps_are_placed(events: &[Value], gaps: &[&Value]) {
+    let calls =
+        || events.iter().filter(|event| event["kind"] == "enter" || event["kind"] == "leave");
+    let end = events.iter().filter_map(|event| event["t_ns"].as_u64()).max().unwrap();
+    for gap in gaps {
+        let (from, until) = (gap["t_ns"].as_u64().unwrap(), gap["until_ns"].as_u64().unwrap());
+        assert!(
+            from <= until && until <= end,
+            "{gap} lies outside of the recording, which ends {end}"
+        );
+        let tid = &gap["tid"];
+        assert!(
+            tid == 0 || calls().any(|event| event["tid"] == *tid),
+            "{gap} is of no known thread"
+        );
+    }
+}
+
+/// A call whose time from enter to leave touches a loss of calls of its thread says so.
+fn assert_no_duration_crosses_a_gap(events: &[Value]) {
+    let mut gaps: HashMap<u64, Vec<(u64, u64)>> = HashMap::new();
+    for gap in events.iter().filter(|event| event["kind"] == "gap") {
+        if gap["entries"] != 0 || gap["exits"] != 0 {
+            let span = (gap["t_ns"].as_u64().unwrap(), gap["until_ns"].as_u64().unwrap());
+            gaps.entry(gap["tid"].as_u64().unwrap()).or_default().push(span);
+        }
+    }
+    let mut open: HashMap<u64, Vec<u64>> = HashMap::new();
+    let mut crossing = 0;
+    for event in events {
+        let tid = event["tid"].as_u64().unwrap();
+        let time = event["t_ns"].as_u64().unwrap();
+        if event["kind"] == "enter" {
+            open.entry(tid).or_default().push(time);
+        } else if event["kind"] == "leave" {
+            let begin = open.get_mut(&tid).and_then(Vec::pop).unwrap();
+            let touches = [tid, 0].iter().filter_map(|tid| gaps.get(tid)).flatten().any(
+                // Strictly inside: a loss at the very nanosecond of an edge may be on either side.
+                |(from, until)| begin < *from && *until < time,
+            );
+            if touches {
+                crossing += 1;
+                assert_eq!(event["crosses_gap"], true, "{event} began at {begin}");
+            }
+        }
+    }
+    assert!(crossing > 0, "no call crosses a gap: the test shows nothing");
+}
+
+#[test]
+fn default_rings_lose_nothing_at_300_000_events_a_second() {
+    require_root!();
+    let _turn = alone();
+    // A call is two events.
+    let (ended, trace) = record(&C("paced"), &["150000", "10"], &[]);
+    let ended = ended.success();
+    let report = trace.report();
+    assert_eq!(report.number("lost_events"), 0);
+    report.assert_calls(&ended.truth);
+    assert_eq!(report.calls("leaf"), 1_500_000);
+    trace.verify();
+}

@@ -1,0 +1,71 @@
+//! Time is right: against the clocks that the target read itself.
+
+use scope_tests::require_root;
+
+use super::harness::{C, alone, record};
+
+fn assert_within_2_percent(what: &str, seen: u64, truth: i64) {
+    let truth = u64::try_from(truth).unwrap();
+    assert!(seen.abs_diff(truth) <= truth / 50, "{what}: {seen} ns recorded, {truth} ns true");
+}
+
+#[test]
+fn sleeping_and_spinning_take_the_time_they_took() {
+    require_root!();
+    let _turn = alone();
+    let (ended, trace) = record(&C("times"), &[], &[]);
+    let truth = ended.success().truth;
+    let report = trace.check(&truth);
+    let (nap_wall, nap_cpu) = (truth.fact("nap_wall_ns"), truth.fact("nap_cpu_ns"));
+    let (spin_wall, spin_cpu) = (truth.fact("spin_wall_ns"), truth.fact("spin_cpu_ns"));
+    assert_within_2_percent("nap in all", report.of("nap", "total_ns"), nap_wall);
+    assert_within_2_percent("nap off CPU", report.of("nap", "off_cpu_ns"), nap_wall - nap_cpu);
+    assert_within_2_percent("spin in all", report.of("spin", "total_ns"), spin_wall);
+    assert_within_2_percent("spin on CPU", report.of("spin", "on_cpu_ns"), spin_cpu);
+    let on = report.of("nap", "on_cpu_ns");
+    assert!(on < u64::try_from(nap_wall).unwrap() / 20, "a sleeping function on a CPU for {on} ns");
+    let off = report.of("spin", "off_cpu_ns");
+    let others = u64::try_from(spin_wall - spin_cpu).unwrap();
+    assert!(
+        off.abs_diff(others) <= u64::try_from(spin_wall).unwrap() / 50,
+        "a spinning function off its CPU for {off} ns, {others} ns true"
+    );
+    // Each call by itself, too: 50 ms is the least that any can take.
+    for function in ["nap", "spin"] {
+        let (least, half) = (report.of(function, "min_ns"), report.of(function, "p50_ns"));
+        assert!(least >= 50_000_000, "{function} took {least} ns");
+        assert!(
+            (50_000_000..60_000_000).contains(&half),
+            "{function} took {half} ns in the middle"
+        );
+        assert_eq!(report.of(function, "calls"), 20);
+    }
+}
+
+#[test]
+fn two_spinners_on_one_cpu_wait_for_each_other() {
+    require_root!();
+    let _turn = alone();
+    let (ended, trace) = record(&C("spinners"), &[], &[]);
+    let truth = ended.success().truth;
+    let report = trace.check(&truth);
+    let mut waited = 0;
+    for name in ["a", "b"] {
+        let fact = |what: &str| truth.fact(&format!("{what}_{name}"));
+        let (wall, cpu) = (fact("wall_ns"), fact("cpu_ns"));
+        let thread = report.thread(fact("tid"));
+        let number = |what: &str| thread[what].as_u64().unwrap();
+        let allowed = u64::try_from(wall).unwrap() / 50;
+        let waiting = u64::try_from(wall - cpu).unwrap();
+        assert!(
+            number("runnable_ns").abs_diff(waiting) <= allowed,
+            "waited {waiting} ns, recorded {thread}"
+        );
+        assert!(
+            number("on_cpu_ns").abs_diff(u64::try_from(cpu).unwrap()) <= allowed,
+            "ran {cpu} ns, recorded {thread}"
+        );
+        waited += waiting;
+    }
+    assert!(waited > 300_000_000, "they hardly shared the CPU: the test shows nothing");
+}

@@ -1,0 +1,55 @@
+// What the C and C++ workloads share: how they meet their tracer and how they tell the truth.
+//
+// Protocol: the workload prints `ready`, waits for one byte (or the end) of its standard input,
+// works, and prints one JSON object a line: {"function":NAME,"calls":N} for every function whose
+// calls it counted itself, {"fact":NAME,"value":N} for anything else a test compares.
+
+#ifndef WORKLOAD_H
+#define WORKLOAD_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// A function that keeps its own entry, its own calls and the usual calling convention.
+#if defined(__clang__)
+#define PROBED __attribute__((noinline))
+#else
+#define PROBED __attribute__((noipa))
+#endif
+
+// Declares the counter of a function; counts one call, also in signal handlers; prints the count.
+#define TRUTH(name) static unsigned long calls_of_##name
+#define CALLED(name) __atomic_fetch_add(&calls_of_##name, 1, __ATOMIC_RELAXED)
+#define TELL(name) tell(#name, calls_of_##name)
+// The same with the readable name of a C++ function, which has a namespace or parameters.
+#define TELL_AS(name, readable) tell(readable, calls_of_##name)
+
+// Keeps the compiler from making a tail call of what stands before it.
+#define NOT_A_TAIL_CALL __asm__ volatile("" ::: "memory")
+
+static inline void tell(const char *function, unsigned long calls) {
+    printf("{\"function\":\"%s\",\"calls\":%lu}\n", function, calls);
+}
+
+static inline void fact(const char *name, long value) {
+    printf("{\"fact\":\"%s\",\"value\":%ld}\n", name, value);
+}
+
+static inline void wait_for_go(void) {
+    char byte;
+    puts("ready");
+    fflush(stdout);
+    while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR) {
+    }
+}
+
+static inline long nanoseconds(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
+#endif
