@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::{FORMAT_VERSION, StoreError};
@@ -25,11 +26,13 @@ struct Envelope<'a> {
     content: &'a RawValue,
 }
 
-/// The part of an envelope that every version keeps.
+/// The part of an envelope that every version keeps; any JSON object is one.
 #[derive(Deserialize)]
-struct VersionOnly {
-    format: String,
-    version: u32,
+struct Head {
+    #[serde(default)]
+    format: Value,
+    #[serde(default)]
+    version: Value,
 }
 
 /// Tells one state of a replaced file from another.
@@ -84,23 +87,21 @@ pub(crate) fn read<T: DeserializeOwned>(
     if bytes.len() as u64 > MAX_BYTES {
         return Err(malformed(format!("it is larger than {MAX_BYTES} bytes")));
     }
-    let head: VersionOnly =
-        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let damaged = |error: serde_json::Error| malformed(format!("it is damaged ({error})"));
+    let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
     if head.format != format {
-        return Err(malformed(format!("it is a {:?}, not a {format:?}", head.format)));
+        return Err(malformed(format!("it is not a {format:?} document")));
     }
-    if head.version > FORMAT_VERSION {
-        return Err(StoreError::NewerVersion {
-            file: path.to_path_buf(),
-            found: head.version,
-            supported: FORMAT_VERSION,
-        });
+    let version = head.version.as_u64().and_then(|version| u32::try_from(version).ok());
+    match version {
+        Some(1..=FORMAT_VERSION) => {}
+        Some(found @ 1..) => {
+            let file = path.to_path_buf();
+            return Err(StoreError::NewerVersion { file, found, supported: FORMAT_VERSION });
+        }
+        _ => return Err(malformed(format!("{} is no format version", head.version))),
     }
-    if head.version == 0 {
-        return Err(malformed("there is no format version 0".to_owned()));
-    }
-    let envelope: Envelope<'_> =
-        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let envelope: Envelope<'_> = serde_json::from_slice(&bytes).map_err(damaged)?;
     let got = crc32fast::hash(envelope.content.get().as_bytes());
     let expected = u32::from_str_radix(&envelope.checksum, 16)
         .map_err(|_| malformed(format!("{:?} is not a checksum", envelope.checksum)))?;
@@ -113,9 +114,8 @@ pub(crate) fn read<T: DeserializeOwned>(
             expected,
         });
     }
-    let content = serde_json::from_str(envelope.content.get())
-        .map_err(|error| malformed(error.to_string()))?;
-    Ok(Document { version: head.version, stamp: Stamp::from(&metadata), content })
+    let content = serde_json::from_str(envelope.content.get()).map_err(damaged)?;
+    Ok(Document { version: envelope.version, stamp: Stamp::from(&metadata), content })
 }
 
 /// Puts a document in the place of the one at `path`, if any. Readers see the old or the new one

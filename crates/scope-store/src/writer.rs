@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use scope_model::{Event, Function, LeftOut, Module};
 
 use crate::manifest::{self, Manifest, RecorderStats, RecordingState, SegmentEntry};
-use crate::segment::{SegmentHeader, SegmentWriter};
+use crate::segment::{self, SegmentHeader, SegmentWriter};
 use crate::{FORMAT_VERSION, StoreError, document, tables};
+
+/// Space kept for the last manifest, so that a full disk does not keep a recording from ending
+/// well: manifests are smaller up to some thousand segments.
+const RESERVE_BYTES: u64 = 512 << 10;
 
 /// How a trace is written.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +105,7 @@ impl TraceWriter {
             closed_bytes: 0,
             manifest_bytes: 0,
         };
+        segment::reserve_file(&writer.reserve_path(), RESERVE_BYTES)?;
         // The manifest comes last and makes the folder a trace.
         writer.next_segment()?;
         document::sync_folder(path)?;
@@ -201,10 +206,11 @@ impl TraceWriter {
         stats: RecorderStats,
     ) -> Result<(), StoreError> {
         self.close_segment()?;
+        self.release_reserve();
         // Those closed long ago are on the disk already; opened again so that a long recording
         // does not hold a descriptor for each.
         for entry in &self.manifest.segments {
-            let path = crate::segment::path(&self.path, entry.id);
+            let path = segment::path(&self.path, entry.id);
             File::open(&path)
                 .and_then(|file| file.sync_data())
                 .map_err(StoreError::io("flush", &path, 0))?;
@@ -214,6 +220,15 @@ impl TraceWriter {
         self.manifest.end_reason = Some(reason.to_owned());
         self.manifest.recorder = Some(stats);
         self.write_manifest()
+    }
+
+    fn reserve_path(&self) -> PathBuf {
+        self.path.join("reserve")
+    }
+
+    fn release_reserve(&self) {
+        // It may have been taken away; a recording ends well without it where there is space.
+        let _ = fs::remove_file(self.reserve_path());
     }
 
     fn close_segment(&mut self) -> Result<(), StoreError> {
@@ -246,8 +261,12 @@ impl TraceWriter {
         });
         if let Err(error) = self.write_manifest() {
             self.manifest.segments.pop();
-            drop(segment);
-            let _ = fs::remove_file(crate::segment::path(&self.path, id));
+            // A full disk refuses the new manifest before it takes the old one's place. After any
+            // other error the manifest may list the segment, which has to stay then.
+            if error.is_no_space() {
+                drop(segment);
+                let _ = fs::remove_file(segment::path(&self.path, id));
+            }
             return Err(error);
         }
         self.segment = Some(segment);
@@ -265,5 +284,6 @@ impl Drop for TraceWriter {
     fn drop(&mut self) {
         // Errors have nobody to go to; the trace is readable without the trimming.
         let _ = self.close_segment();
+        self.release_reserve();
     }
 }

@@ -21,7 +21,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 pub(crate) use reader::{BlockReader, SegmentReader};
-pub(crate) use writer::SegmentWriter;
+pub(crate) use writer::{SegmentWriter, reserve_file};
 
 use crate::FORMAT_VERSION;
 

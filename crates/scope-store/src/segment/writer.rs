@@ -161,6 +161,13 @@ impl SegmentWriter {
     }
 }
 
+/// Creates a file that only takes `bytes` of the disk.
+pub(crate) fn reserve_file(path: &Path, bytes: u64) -> Result<(), StoreError> {
+    File::create_new(path)
+        .and_then(|file| reserve(&file, bytes))
+        .map_err(StoreError::io("create", path, bytes))
+}
+
 /// Makes a file `bytes` long with every byte backed by the disk.
 fn reserve(file: &File, bytes: u64) -> std::io::Result<()> {
     loop {

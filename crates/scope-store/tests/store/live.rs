@@ -1,0 +1,153 @@
+//! Readers while the writer writes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use scope_model::{Event, EventKind, FunctionId, Pid, Tid};
+use scope_store::{Position, Trace};
+
+use crate::support::{create, event, event_range, finish, functions, manifest, place, read_all};
+
+#[test]
+fn readers_see_everything_committed_and_nothing_torn() {
+    const TOTAL: u64 = 60_000;
+    let (_folder, path) = place();
+    let mut writer = create(&path, 256 << 10);
+    let committed = AtomicU64::new(0);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let follower = || {
+            let mut trace = Trace::open(&path).unwrap();
+            let mut position = Position::START;
+            let mut seen = 0;
+            loop {
+                let was_done = done.load(Ordering::Acquire);
+                let at_least = committed.load(Ordering::Acquire);
+                trace.refresh().unwrap();
+                let mut events = trace.events_from(position);
+                for found in &mut events {
+                    assert_eq!(found.unwrap(), event(seen));
+                    seen += 1;
+                }
+                position = events.position();
+                assert_eq!(position.event(), seen);
+                assert!(seen >= at_least, "{at_least} were committed, {seen} visible");
+                if was_done {
+                    return (seen, trace.is_complete());
+                }
+            }
+        };
+        let opener = || {
+            while !done.load(Ordering::Acquire) {
+                let at_least = committed.load(Ordering::Acquire);
+                let events = read_all(&Trace::open(&path).unwrap());
+                assert!(events.len() as u64 >= at_least);
+                assert!(events.iter().enumerate().all(|(i, found)| *found == event(i as u64)));
+            }
+        };
+        let followers = [scope.spawn(follower), scope.spawn(follower)];
+        let opener = scope.spawn(opener);
+        let mut next = 0;
+        while next < TOTAL {
+            let end = (next + 1 + next % 977).min(TOTAL);
+            writer.append(&event_range(next..end)).unwrap();
+            writer.commit().unwrap();
+            committed.store(end, Ordering::Release);
+            next = end;
+        }
+        finish(writer);
+        done.store(true, Ordering::Release);
+        for follower in followers {
+            assert_eq!(follower.join().unwrap(), (TOTAL, true));
+        }
+        opener.join().unwrap();
+    });
+}
+
+#[test]
+fn a_snapshot_stays_until_it_is_refreshed() {
+    let (_folder, path) = place();
+    let mut writer = create(&path, 4096);
+    writer.append(&event_range(0..10)).unwrap();
+    writer.commit().unwrap();
+    let mut trace = Trace::open(&path).unwrap();
+    writer.append(&event_range(10..500)).unwrap();
+    assert_eq!(read_all(&trace), event_range(0..10));
+    assert!(trace.refresh().unwrap());
+    let full = read_all(&trace).len() as u64;
+    assert!(full < 500, "the open block is not committed");
+    writer.commit().unwrap();
+    assert!(trace.refresh().unwrap());
+    assert_eq!(read_all(&trace), event_range(0..500));
+    assert!(!trace.refresh().unwrap(), "nothing came");
+    finish(writer);
+    assert!(trace.refresh().unwrap());
+    assert!(trace.is_complete());
+}
+
+#[test]
+fn a_position_goes_on_where_reading_stopped() {
+    let (_folder, path) = place();
+    let mut writer = create(&path, 4096);
+    writer.append(&event_range(0..130)).unwrap();
+    writer.commit().unwrap();
+    let mut trace = Trace::open(&path).unwrap();
+    for stop in [0, 1, 37, 90, 129, 130] {
+        let mut events = trace.events();
+        let before: Vec<_> = events.by_ref().take(stop).map(Result::unwrap).collect();
+        assert_eq!(before, event_range(0..stop as u64));
+        let rest = trace.events_from(events.position());
+        let rest: Vec<_> = rest.map(Result::unwrap).collect();
+        assert_eq!(rest, event_range(stop as u64..130));
+    }
+    let mut events = trace.events();
+    assert_eq!(events.by_ref().count(), 130);
+    writer.append(&event_range(130..400)).unwrap();
+    writer.commit().unwrap();
+    trace.refresh().unwrap();
+    let rest = trace.events_from(events.position());
+    assert_eq!(rest.map(Result::unwrap).collect::<Vec<_>>(), event_range(130..400));
+}
+
+#[test]
+fn every_function_of_a_snapshot_is_in_its_table() {
+    let (_folder, path) = place();
+    let mut writer = create(&path, 16 << 10);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut refreshed = Trace::open(&path).unwrap();
+            loop {
+                let was_done = done.load(Ordering::Acquire);
+                refreshed.refresh().unwrap();
+                for trace in [&refreshed, &Trace::open(&path).unwrap()] {
+                    let known = trace.functions().len();
+                    for event in trace.events() {
+                        let EventKind::Enter { function, .. } = event.unwrap().kind else {
+                            continue;
+                        };
+                        assert!(function.index() < known);
+                    }
+                }
+                if was_done {
+                    return;
+                }
+            }
+        });
+        for count in 10..60 {
+            writer.extend_tables(&manifest().modules, &functions(count), &[]).unwrap();
+            let kind = EventKind::Enter {
+                function: FunctionId(count - 1),
+                return_address: 1,
+                stack_pointer: 2,
+                inherited: false,
+            };
+            let event = Event { time_ns: count.into(), pid: Pid(7), tid: Tid(7), kind };
+            writer.append(&[event; 20]).unwrap();
+            writer.commit().unwrap();
+        }
+        finish(writer);
+        done.store(true, Ordering::Release);
+        reader.join().unwrap();
+    });
+}

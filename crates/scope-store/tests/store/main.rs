@@ -1,0 +1,12 @@
+//! Tests of the trace store through its public interface, a file a promise.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
+
+mod crash;
+mod damage;
+mod errors;
+mod full_disk;
+mod live;
+mod round_trip;
+mod support;
+mod verify;
