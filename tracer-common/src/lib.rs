@@ -9,8 +9,8 @@
 mod record;
 mod settings;
 
-pub use record::{Loss, RETURN_SLOTS, Record, RecordKind, RestoreRequest};
-pub use settings::{ABSENT, FunctionFlags, Settings, TaskOffsets, UprobeOffsets};
+pub use record::{Loss, LostTotals, RETURN_SLOTS, Record, RecordKind, RestoreRequest};
+pub use settings::{Control, FunctionFlags, Settings, TaskOffsets, UprobeOffsets};
 
 /// Most functions one recording can probe; the size of the map of enable flags.
 pub const MAX_FUNCTIONS: u32 = 1 << 18;

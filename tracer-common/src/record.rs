@@ -31,6 +31,10 @@ pub struct Record {
 impl Record {
     /// Size of a record in a ring, in bytes.
     pub const SIZE: usize = size_of::<Self>();
+    /// [`RecordKind::Entry`]: no return probe will report the end of the call.
+    pub const FLAG_UNWATCHED: u8 = 1;
+    /// [`RecordKind::Entry`]: on the thread's alternate signal stack.
+    pub const FLAG_SIGNAL_STACK: u8 = 2;
     /// [`RecordKind::Exit`]: seen at a `ret` instruction, not by a return probe.
     pub const FLAG_RET_SITE: u8 = 1;
     /// [`RecordKind::NewTask`]: the child shares its parent's memory (a thread or `vfork`).
@@ -100,12 +104,8 @@ impl RecordKind {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loss {
-    /// Entries not recorded.
-    pub entries: u64,
-    /// Exits not recorded.
-    pub exits: u64,
-    /// Scheduler, task and system call records not recorded.
-    pub others: u64,
+    /// Records not sent: entries, exits, others (scheduler, tasks, system calls).
+    pub counts: [u64; 3],
     /// Time of the first loss of `epoch`, ns.
     pub first_ns: u64,
     /// Time of the latest loss, ns.
@@ -114,6 +114,22 @@ pub struct Loss {
     pub epoch: u32,
     /// Process of the thread.
     pub pid: u32,
+}
+
+impl Loss {
+    /// Nothing lost.
+    pub const NONE: Self =
+        Self { counts: [0; 3], first_ns: 0, last_ns: 0, epoch: 0, pid: 0 };
+}
+
+/// What one CPU lost: entries, exits, others.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LostTotals {
+    /// Counted for a thread too.
+    pub counts: [u64; 3],
+    /// Counted here only: the map of threads was full.
+    pub unattributed: [u64; 3],
 }
 
 /// Slots of one [`RestoreRequest`].

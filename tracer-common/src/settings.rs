@@ -1,9 +1,6 @@
 //! Settings the kernel half is given before its programs are loaded: constants to the verifier,
 //! so that what is switched off costs nothing.
 
-/// An offset that this kernel does not have.
-pub const ABSENT: u32 = u32::MAX;
-
 /// Settings of one recording.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,14 +8,17 @@ pub struct Settings {
     /// Nonzero: function records only of processes in the map of traced processes (otherwise the
     /// probes themselves are bound to one process).
     pub filter_functions: u32,
+    /// Nonzero: return probes report the ends of calls.
+    pub watch_returns: u32,
     /// Nonzero: children of traced processes become traced at fork.
     pub follow_forks: u32,
-    /// Nonzero: one program serves entry and exit (`uprobe_session`).
-    pub session: u32,
-    /// CPUs that have a ring.
-    pub cpus: u32,
     /// Offsets into the kernel's structures.
     pub task: TaskOffsets,
+}
+
+impl Settings {
+    /// Nothing traced, no offset known.
+    pub const NONE: Self = Self { filter_functions: 0, watch_returns: 0, follow_forks: 0, task: TaskOffsets::NONE };
 }
 
 /// Byte offsets into `task_struct` and the order of tracepoint arguments, from the running
@@ -38,11 +38,28 @@ pub struct TaskOffsets {
     pub signal: u32,
     /// `signal_struct::live`.
     pub signal_live: u32,
+    /// `task_struct::sas_ss_sp`, followed by `sas_ss_size`: the alternate signal stack.
+    pub signal_stack: u32,
     /// `task_struct::__state` (`state` before Linux 5.14), for kernels whose `sched_switch` does
     /// not pass it.
     pub state: u32,
     /// Whether `sched_switch` passes the previous state as its fourth argument.
     pub switch_has_state: u32,
+}
+
+impl TaskOffsets {
+    /// No offset known.
+    pub const NONE: Self = Self {
+        pid: 0,
+        tgid: 0,
+        comm: 0,
+        exit_code: 0,
+        signal: 0,
+        signal_live: 0,
+        signal_stack: 0,
+        state: 0,
+        switch_has_state: 0,
+    };
 }
 
 /// Byte offsets of what return probes keep for a thread, from the running kernel's BTF.
@@ -57,10 +74,24 @@ pub struct UprobeOffsets {
     pub original: u32,
     /// `return_instance::stack`.
     pub stack: u32,
-    /// `return_instance::chained`.
-    pub chained: u32,
     /// `return_instance::next`.
     pub next: u32,
+}
+
+impl UprobeOffsets {
+    /// No offset known.
+    pub const NONE: Self =
+        Self { utask: 0, return_instances: 0, original: 0, stack: 0, next: 0 };
+}
+
+/// What user space changes while recording.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Control {
+    /// Number of the drain pass; the first loss of a pass notes its time.
+    pub epoch: u32,
+    /// Padding.
+    pub reserved: u32,
 }
 
 /// Bits of a function's entry in the map of enable flags.

@@ -2,7 +2,10 @@
 
 mod cli;
 mod commands;
+mod guard;
 mod output;
+mod probe;
+mod record;
 
 fn main() -> std::process::ExitCode {
     commands::main()

@@ -29,6 +29,10 @@ pub enum RawKind {
         stack_pointer: u64,
         /// Word found there. The probe's own address after a tail call from a probed function.
         return_address: u64,
+        /// A return probe will report the end of the call.
+        watched: bool,
+        /// On the thread's alternate signal stack.
+        on_signal_stack: bool,
     },
     /// A function returns.
     Exit {
@@ -121,6 +125,8 @@ impl TryFrom<&Record> for RawEvent {
                 function: FunctionId(record.id),
                 stack_pointer: record.a,
                 return_address: record.b,
+                watched: !flag(Record::FLAG_UNWATCHED),
+                on_signal_stack: flag(Record::FLAG_SIGNAL_STACK),
             },
             RecordKind::Exit => RawKind::Exit {
                 function: FunctionId(record.id),

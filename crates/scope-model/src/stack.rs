@@ -29,6 +29,8 @@ pub struct Frame {
     pub stack_pointer: u64,
     /// It was open in the parent process when this one was forked.
     pub inherited: bool,
+    /// On the thread's alternate signal stack.
+    pub on_signal_stack: bool,
     /// The kernel will report its return.
     observed: bool,
     /// Entries or exits of the thread were lost since it was entered.
@@ -95,8 +97,24 @@ impl CallStacks {
     /// time order.
     pub fn push(&mut self, raw: &RawEvent, out: &mut Vec<Event>) {
         let kind = match raw.kind {
-            RawKind::Entry { function, stack_pointer, return_address } => {
-                self.enter(raw, function, stack_pointer, return_address, out);
+            RawKind::Entry {
+                function,
+                stack_pointer,
+                return_address,
+                watched,
+                on_signal_stack,
+            } => {
+                let frame = Frame {
+                    function,
+                    entered_ns: raw.time_ns,
+                    return_address,
+                    stack_pointer,
+                    inherited: false,
+                    observed: watched,
+                    on_signal_stack,
+                    crosses_gap: false,
+                };
+                self.enter(raw, frame, out);
                 return;
             }
             RawKind::Exit { function, stack_pointer, return_value } => {
@@ -169,39 +187,41 @@ impl CallStacks {
         }
     }
 
-    fn enter(
-        &mut self,
-        raw: &RawEvent,
-        function: FunctionId,
-        stack_pointer: u64,
-        return_address: u64,
-        out: &mut Vec<Event>,
-    ) {
+    fn enter(&mut self, raw: &RawEvent, mut frame: Frame, out: &mut Vec<Event>) {
         let everywhere = self.gap_until_ns;
         let thread = self.threads.entry(raw.tid).or_default();
         thread.pid = raw.pid;
-        let on_same_word = |frame: &Frame| frame.stack_pointer == stack_pointer;
-        let tail = is_return_probe(return_address) && thread.frames.iter().any(on_same_word);
-        let keep = thread
-            .frames
-            .iter()
-            .rposition(|frame| frame.stack_pointer > stack_pointer || (tail && on_same_word(frame)))
-            .map_or(0, |index| index + 1);
+        let probe = is_return_probe(frame.return_address);
+        let same_word = |open: &Frame| {
+            open.stack_pointer == frame.stack_pointer
+                && open.on_signal_stack == frame.on_signal_stack
+        };
+        let tail = probe && thread.frames.iter().any(same_word);
+        let lives = |open: &Frame| {
+            if frame.on_signal_stack && !open.on_signal_stack {
+                // What the signal interrupted, wherever the signal stack lies.
+                return true;
+            }
+            open.on_signal_stack == frame.on_signal_stack
+                && (open.stack_pointer > frame.stack_pointer || (tail && same_word(open)))
+        };
+        let keep = thread.frames.iter().rposition(lives).map_or(0, |index| index + 1);
         close_above(thread, keep, raw, out);
-        let observed = thread.frames.iter().filter(|frame| frame.observed).count();
-        let return_address = if is_return_probe(return_address) { 0 } else { return_address };
-        thread.frames.push(Frame {
-            function,
-            entered_ns: raw.time_ns,
-            return_address,
-            stack_pointer,
-            inherited: false,
-            observed: observed < MAX_RETURN_PROBE_DEPTH as usize,
-            crosses_gap: raw.time_ns <= thread.gap_until_ns.max(everywhere),
-        });
+        if probe {
+            frame.return_address = 0;
+        }
+        let watched = thread.frames.iter().filter(|frame| frame.observed).count();
+        frame.observed &= watched < MAX_RETURN_PROBE_DEPTH as usize;
+        frame.crosses_gap = raw.time_ns <= thread.gap_until_ns.max(everywhere);
+        thread.frames.push(frame);
         out.push(event(
             raw,
-            EventKind::Enter { function, return_address, stack_pointer, inherited: false },
+            EventKind::Enter {
+                function: frame.function,
+                return_address: frame.return_address,
+                stack_pointer: frame.stack_pointer,
+                inherited: false,
+            },
         ));
     }
 
@@ -225,7 +245,7 @@ impl CallStacks {
             let keep = thread
                 .frames
                 .iter()
-                .rposition(|frame| frame.stack_pointer >= stack_pointer)
+                .rposition(|frame| !frame.on_signal_stack && frame.stack_pointer >= stack_pointer)
                 .map_or(0, |index| index + 1);
             close_above(thread, keep, raw, out);
             return;

@@ -1,0 +1,104 @@
+//! The guard before stack unwinding.
+//!
+//! A return probe replaces the return address on the stack. An exception, a panic or a backtrace
+//! walks the stack and would find the probe's address there: C++ and Rust programs end with
+//! `terminate` or `abort`. So a probe stands on the unwinder's own entry points. It lists what the
+//! kernel remembers of the thread's replaced addresses, hands the list to the guard process, and
+//! holds the thread until that has written the addresses back. Where an exception has been caught,
+//! the same list serves to put the probes' addresses in again for the calls that survived.
+//!
+//! The thread is held by waiting in place, for microseconds: a program under a uprobe may not sleep,
+//! and a stop signal would be seen by others.
+
+use core::ffi::c_void;
+use core::ptr;
+
+use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::BPF_RB_FORCE_WAKEUP;
+use aya_ebpf::helpers::generated::{bpf_get_attach_cookie, bpf_get_current_task};
+use aya_ebpf::helpers::{bpf_ktime_get_ns, bpf_loop};
+use aya_ebpf::macros::uprobe;
+use aya_ebpf::programs::ProbeContext;
+use tracer_common::{RETURN_SLOTS, RestoreRequest};
+
+use crate::functions::current;
+use crate::kernel::read;
+use crate::maps::{RESTORED, RESTORES, UPROBES};
+
+/// Longest wait for an answer, ns. Not reached while the guard process lives.
+const PATIENCE_NS: u64 = 2_000_000_000;
+/// Rounds of waiting; the time bound ends it first.
+const ROUNDS: u32 = 1 << 23;
+
+struct Wait {
+    tid: u32,
+    ticket: u64,
+    until_ns: u64,
+}
+
+/// At an entry point of the unwinder (cookie 0), and where an exception has been caught (cookie 1).
+#[uprobe]
+pub fn unwind_guard(ctx: ProbeContext) -> u32 {
+    let offsets = UPROBES.load();
+    // SAFETY: the helper has no preconditions.
+    let task = unsafe { bpf_get_current_task() };
+    let utask: u64 = read(task, offsets.utask);
+    if utask == 0 {
+        return 0;
+    }
+    let mut instance: u64 = read(utask, offsets.return_instances);
+    if instance == 0 {
+        return 0;
+    }
+    // SAFETY: `regs` is the context the kernel handed in.
+    let sp = unsafe { (*ctx.regs).rsp };
+    let (pid, tid) = current();
+    // SAFETY: the helper has no preconditions.
+    let now = unsafe { bpf_ktime_get_ns() };
+    let Some(mut entry) = RESTORES.reserve(0) else {
+        return 0;
+    };
+    let request: *mut RestoreRequest = entry.as_mut_ptr();
+    let mut count = 0_u32;
+    for _ in 0..RETURN_SLOTS {
+        if instance == 0 {
+            break;
+        }
+        let stack: u64 = read(instance, offsets.stack);
+        // A frame below the stack pointer is gone already.
+        if stack >= sp && count < RETURN_SLOTS as u32 {
+            let original: u64 = read(instance, offsets.original);
+            // SAFETY: `count` is below the number of slots; the place was reserved above.
+            unsafe { (*request).slots[count as usize] = [stack, original] };
+            count += 1;
+        }
+        instance = read(instance, offsets.next);
+    }
+    // SAFETY: the place was reserved above; the helper takes the context the kernel handed in.
+    unsafe {
+        (*request).ticket = now;
+        (*request).pid = pid;
+        (*request).tid = tid;
+        (*request).count = count;
+        (*request).rearm = bpf_get_attach_cookie(ctx.as_ptr()) as u32;
+    }
+    entry.submit(u64::from(BPF_RB_FORCE_WAKEUP));
+    let mut wait = Wait { tid, ticket: now, until_ns: now + PATIENCE_NS };
+    // SAFETY: the callback has the signature the helper asks for, and `wait` outlives the call.
+    unsafe {
+        bpf_loop(ROUNDS, is_answered as *mut c_void, ptr::from_mut(&mut wait).cast(), 0);
+    }
+    0
+}
+
+/// 1 ends the waiting.
+extern "C" fn is_answered(_round: u64, wait: *mut Wait) -> i64 {
+    // SAFETY: the pointer that `unwind_guard` passed.
+    let wait = unsafe { &*wait };
+    // SAFETY: only this thread and the guard process touch this key.
+    if unsafe { RESTORED.get(&wait.tid) }.is_some_and(|ticket| *ticket == wait.ticket) {
+        return 1;
+    }
+    // SAFETY: the helper has no preconditions.
+    i64::from(unsafe { bpf_ktime_get_ns() } > wait.until_ns)
+}

@@ -1,0 +1,61 @@
+//! Fields of the kernel's own structures, at offsets that user space took from its BTF.
+
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::bpf_get_current_task;
+
+/// A task, by address.
+#[derive(Clone, Copy)]
+pub struct Task(pub u64);
+
+impl Task {
+    pub fn current() -> Self {
+        // SAFETY: the helper has no preconditions.
+        Self(unsafe { bpf_get_current_task() })
+    }
+
+    /// Whether an address lies on the thread's alternate signal stack.
+    #[inline(always)]
+    pub fn signal_stack_holds(self, address: u64) -> bool {
+        let [start, size]: [u64; 2] = read(self.0, crate::maps::SETTINGS.load().task.signal_stack);
+        address.wrapping_sub(start) < size
+    }
+
+    pub fn tid(self) -> u32 {
+        read(self.0, crate::maps::SETTINGS.load().task.pid)
+    }
+
+    pub fn pid(self) -> u32 {
+        read(self.0, crate::maps::SETTINGS.load().task.tgid)
+    }
+
+    pub fn exit_code(self) -> u32 {
+        read(self.0, crate::maps::SETTINGS.load().task.exit_code)
+    }
+
+    /// State bits; kept in 32 bits since Linux 5.14, and the low half of a long before.
+    pub fn state(self) -> u32 {
+        read(self.0, crate::maps::SETTINGS.load().task.state)
+    }
+
+    /// The 16 bytes of its name.
+    pub fn name(self) -> (u64, u64) {
+        let offset = crate::maps::SETTINGS.load().task.comm;
+        (read(self.0, offset), read(self.0 + 8, offset))
+    }
+
+    /// Whether no thread of its process is left alive.
+    pub fn is_last(self) -> bool {
+        let offsets = crate::maps::SETTINGS.load().task;
+        let signal: u64 = read(self.0, offsets.signal);
+        let live: u32 = read(signal, offsets.signal_live);
+        live == 0
+    }
+}
+
+/// The value at `base + offset` of kernel memory; zeros where it cannot be read.
+#[inline(always)]
+pub fn read<T: Copy + Default>(base: u64, offset: u32) -> T {
+    let address = (base + u64::from(offset)) as *const T;
+    // SAFETY: the helper checks the address and fails on a bad one.
+    unsafe { bpf_probe_read_kernel(address) }.unwrap_or_default()
+}

@@ -1,0 +1,8 @@
+//! A recording: from rings to a trace on disk.
+//!
+//! One thread a ring drains ([`drain`]); one thread merges by time ([`merge`]), gives events their
+//! stacks and writes ([`pipeline`]). Absent here: which functions, and how probes get in.
+
+pub mod drain;
+pub mod merge;
+pub mod pipeline;
