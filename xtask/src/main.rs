@@ -8,6 +8,7 @@ mod ebpf;
 mod install;
 mod project;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ enum Command {
     Demo,
     /// Run all tests: those for any user, and as root those on the real kernel.
     Test(test::Options),
+    /// Check what the compiler does not: dependencies, documents, house rules.
+    Tidy,
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Ebpf(options) => ebpf::run(&options),
         Command::Demo => demo::demo(),
         Command::Test(options) => test::run(&options),
+        Command::Tidy => tidy::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
