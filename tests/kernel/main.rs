@@ -7,6 +7,8 @@
 //! Environment: `SCOPE_BIN` (binary under test), `SCOPE_TEST_ROUNDS` (rounds of the long tests),
 //! `SCOPE_TEST_RIPGREP` (compares a larger real program too), `SCOPE_NOT_RUN_FILE`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
 mod harness;
 
 mod callgrind;

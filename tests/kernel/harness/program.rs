@@ -72,11 +72,7 @@ impl Program {
 
 fn compile(compiler: Compiler, name: &str, flags: &[&str], number: usize) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads");
-    // A folder a variant and a process, so that the program keeps its plain name and is never written
-    // to while another run executes it.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("workloads-{}", std::process::id()))
-        .join(number.to_string());
+    let folder = run_folder().join(number.to_string());
     std::fs::create_dir_all(&folder).expect("cargo made the folder above");
     let program = folder.join(name);
     let (command, extension) = match compiler {
@@ -93,4 +89,20 @@ fn compile(compiler: Compiler, name: &str, flags: &[&str], number: usize) -> Pat
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     program
+}
+
+/// A folder of this run, with a folder for each variant below: programs keep their plain names, and
+/// none is written to while another run executes it. Removes those of runs that have ended.
+fn run_folder() -> PathBuf {
+    const PREFIX: &str = "workloads-";
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let own = std::process::id();
+    for entry in std::fs::read_dir(all).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    all.join(format!("{PREFIX}{own}"))
 }
