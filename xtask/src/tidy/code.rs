@@ -18,6 +18,16 @@ const UNSAFE: [&str; 6] = [
     "crates/scope-symbols/src/file.rs",
 ];
 
+/// Modules that turn values into text: they do no I/O of their own.
+const RENDERING: [&str; 4] = [
+    "tui/src/view/",
+    "tracer-user/src/commands/report/",
+    "tracer-user/src/commands/dump/",
+    "tracer-user/src/output/table.rs",
+];
+const IO: [&str; 7] =
+    ["std::fs", "std::net", "std::process", "std::env", "File::", "fs::", "println!"];
+
 /// A file may be longer when its head says why: the word is looked for there.
 const LONGEST: usize = 1_000;
 const REASON: &str = "long because";
@@ -43,10 +53,14 @@ fn check_file(path: &str, text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     let code = without_comments_and_strings(text);
     let may_be_unsafe = UNSAFE.iter().any(|place| path.starts_with(place));
+    let renders = RENDERING.iter().any(|place| path.starts_with(place));
     for (index, line) in code.lines().enumerate() {
         if !may_be_unsafe && has_word(line, "unsafe") {
             let why = "`unsafe` may not stand here (see ARCHITECTURE.md, and tidy/code.rs)";
             problems.push(Problem::at(path, index + 1, why));
+        }
+        if renders && let Some(io) = IO.iter().find(|io| line.contains(**io)) {
+            problems.push(Problem::at(path, index + 1, format!("`{io}`: rendering does no I/O")));
         }
         for (pattern, instead) in FORBIDDEN {
             if line.contains(pattern) {
@@ -162,6 +176,13 @@ mod tests {
         let found =
             problems("a.rs", "let c = '\\''; let s = \"x\"; todo!()\n#[allow(dead_code)]\n");
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn rendering_that_reads_files_is_found() {
+        let text = "let text = std::fs::read_to_string(path);\n";
+        assert_eq!(problems("tracer-user/src/commands/report/text.rs", text).len(), 1);
+        assert_eq!(problems("tracer-user/src/commands/report.rs", text).len(), 0);
     }
 
     #[test]

@@ -62,7 +62,9 @@ pub fn run() -> Result<()> {
     let tree = Tree::read()?;
     let mut count = 0;
     for (name, check) in CHECKS {
-        for problem in check(&tree)? {
+        let problems = check(&tree)
+            .unwrap_or_else(|error| vec![Problem::of(name, format!("cannot check: {error:#}"))]);
+        for problem in problems {
             println!("{problem} ({name})");
             count += 1;
         }
