@@ -3,8 +3,6 @@
 //! First the starts ([`Starts`]): every address where a function begins, with one name each. Then
 //! DWARF adds places, and each start gets its readable name and its probe site, in parallel.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 
 use crate::cfi::Frame;
@@ -140,13 +138,12 @@ impl<'a> Starts<'a> {
     ) -> Vec<ImageFunction> {
         self.add_sources(elf, sources);
         self.complete_sizes(elf, frames);
-        let cold = ColdParts::of(elf, &self.starts);
+        let incoming = self.incoming(elf);
         let context = Context {
             elf,
             frames,
             sources,
-            cold: &cold,
-            whole: self.whole,
+            incoming: &incoming,
             is_go: elf.is_go(),
             has_project: sources.functions.iter().any(|function| {
                 function.file.as_deref().is_some_and(|file| sources.project.contains(file))
@@ -180,6 +177,25 @@ impl<'a> Starts<'a> {
             self.starts.extend(added);
             self.starts.sort_by_key(|start| start.address);
         }
+    }
+
+    /// Targets of jumps from parts that were split off functions. Where names do not tell which
+    /// parts those are, of all jumps between functions.
+    fn incoming(&self, elf: &Elf<'_>) -> Vec<u64> {
+        let is_part = |start: &&Start<'_>| {
+            !self.whole || start.name.is_some_and(|name| split_off(name).is_some())
+        };
+        let parts = self.starts.par_iter().filter(is_part);
+        let mut incoming: Vec<u64> = parts
+            .flat_map_iter(|start| {
+                site::jumps_out(
+                    elf.code(start.address, start.size.min(MAX_SEARCHED)),
+                    start.address,
+                )
+            })
+            .collect();
+        incoming.par_sort_unstable();
+        incoming
     }
 
     /// Sizes that the symbol lacks: from the unwind table, else up to the next function.
@@ -217,8 +233,7 @@ struct Context<'c, 'a> {
     elf: &'c Elf<'a>,
     frames: &'c [Frame],
     sources: &'c Sources,
-    cold: &'c ColdParts<'a>,
-    whole: bool,
+    incoming: &'c [u64],
     is_go: bool,
     has_project: bool,
 }
@@ -284,8 +299,7 @@ impl Context<'_, '_> {
             bytes: self.elf.code(start.address, start.size.max(16)),
             address: start.address,
             size: if start.size > MAX_SEARCHED { 0 } else { start.size },
-            elsewhere: self.cold.of_function(symbol),
-            elsewhere_known: self.whole,
+            incoming: self.incoming,
         })
     }
 
@@ -431,30 +445,4 @@ fn split_off(symbol: &[u8]) -> Option<&[u8]> {
             && rest[1..].iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
         (at > 0 && (rest.is_empty() || numbered)).then_some(&symbol[..at])
     })
-}
-
-/// Code that was split off functions, by the function's symbol.
-struct ColdParts<'a>(HashMap<&'a [u8], Vec<(u64, &'a [u8])>>);
-
-impl<'a> ColdParts<'a> {
-    fn of(elf: &Elf<'a>, starts: &[Start<'a>]) -> Self {
-        let mut parts: HashMap<&[u8], Vec<(u64, &[u8])>> = HashMap::new();
-        for start in starts {
-            let names = start.name.into_iter().chain(start.aliases.iter().copied());
-            for base in names.filter_map(split_off) {
-                let code = elf.code(start.address, start.size);
-                let known = parts.entry(base).or_default();
-                // Static functions of one name in many files share their parts; more than a few
-                // only cost time.
-                if known.len() < 64 {
-                    known.push((start.address, code));
-                }
-            }
-        }
-        Self(parts)
-    }
-
-    fn of_function(&self, symbol: &str) -> &[(u64, &'a [u8])] {
-        self.0.get(symbol.as_bytes()).map_or(&[], Vec::as_slice)
-    }
 }

@@ -39,10 +39,9 @@ pub struct Code<'a> {
     /// Bytes of the function; 0 where its end is unknown: then branches cannot be searched and the
     /// probe stays at the start.
     pub size: u64,
-    /// Code that belongs to the function elsewhere (`.cold`), with its address.
-    pub elsewhere: &'a [(u64, &'a [u8])],
-    /// Code elsewhere would be known: the symbol table is whole.
-    pub elsewhere_known: bool,
+    /// Sorted targets of jumps in other code ([`jumps_out`]) that may lead into this function: at
+    /// least those of the parts that were split off it.
+    pub incoming: &'a [u64],
 }
 
 /// Finds the probe site of a function.
@@ -78,12 +77,31 @@ pub fn find(code: &Code<'_>) -> Result<Site, Reason> {
         SiteClass::SingleStepped => candidate(code, &mut decoder, instruction),
         _ => None,
     };
-    let Some(branches) = Branches::of(code) else { return Ok(site) };
-    let site = Site { loops_to_start: branches.to(code.address, code.address), ..site };
+    let end = code.bytes.len().min(usize::try_from(code.size).unwrap_or(usize::MAX));
+    let Some(branches) = Branches::of(&code.bytes[..end], code.address) else { return Ok(site) };
+    let start = code.address;
+    let site = Site { loops_to_start: any_in(&branches.targets, start, start), ..site };
     let Some((offset, onto_branch)) = moved else { return Ok(site) };
-    let blocked = branches.to(code.address.saturating_add(1), code.address.saturating_add(offset))
-        || (onto_branch && (branches.computed || !code.elsewhere_known));
+    let (first, last) = (start.saturating_add(1), start.saturating_add(offset));
+    let blocked = any_in(&branches.targets, first, last)
+        || any_in(code.incoming, first, last)
+        || (onto_branch && branches.computed);
     if blocked { Ok(site) } else { Ok(Site { class: SiteClass::Moved, offset, ..site }) }
+}
+
+/// Targets outside it that a stretch of code jumps to, unsorted; none where it cannot be decoded.
+#[must_use]
+pub fn jumps_out(bytes: &[u8], address: u64) -> Vec<u64> {
+    let Some(branches) = Branches::of(bytes, address) else { return Vec::new() };
+    let mut targets = branches.targets;
+    targets.retain(|target| target.wrapping_sub(address) >= bytes.len() as u64);
+    targets
+}
+
+/// Whether a sorted list has a number in `first..=last`.
+fn any_in(sorted: &[u64], first: u64, last: u64) -> bool {
+    let from = sorted.partition_point(|target| *target < first);
+    sorted.get(from).is_some_and(|target| *target <= last)
 }
 
 /// The next emulated instruction after `first` that every call reaches with the stack as at entry,
@@ -148,50 +166,34 @@ struct Branches {
 }
 
 impl Branches {
-    /// `None` when some of the code cannot be decoded.
-    fn of(code: &Code<'_>) -> Option<Self> {
+    /// `None` when some of the code cannot be decoded: what follows is unknown, so is where it
+    /// branches to.
+    fn of(bytes: &[u8], address: u64) -> Option<Self> {
         let mut branches = Self { targets: Vec::new(), computed: false };
-        // Padding and constant islands after the last instruction may be undecodable; the code of
-        // compilers is not. What follows an invalid byte is unknown, so is where it branches to.
-        let end = code.bytes.len().min(usize::try_from(code.size).unwrap_or(usize::MAX));
-        branches.add(&code.bytes[..end], code.address).then_some(())?;
-        for (address, bytes) in code.elsewhere {
-            branches.add(bytes, *address).then_some(())?;
-        }
-        branches.targets.sort_unstable();
-        Some(branches)
-    }
-
-    fn add(&mut self, bytes: &[u8], address: u64) -> bool {
         let mut decoder = decoder(bytes, address);
         let mut instruction = Instruction::default();
         while decoder.can_decode() {
             decoder.decode_out(&mut instruction);
             if instruction.is_invalid() {
-                return false;
+                return None;
             }
             match instruction.flow_control() {
                 FlowControl::UnconditionalBranch
                 | FlowControl::ConditionalBranch
                 | FlowControl::XbeginXabortXend => {
                     if matches!(instruction.op0_kind(), OpKind::NearBranch64) {
-                        self.targets.push(instruction.near_branch64());
+                        branches.targets.push(instruction.near_branch64());
                     }
                 }
                 // A jump through a fixed word goes to another function (a PLT entry, a tail call).
                 FlowControl::IndirectBranch if !instruction.is_ip_rel_memory_operand() => {
-                    self.computed = true;
+                    branches.computed = true;
                 }
                 _ => {}
             }
         }
-        true
-    }
-
-    /// Whether any branch goes to `first..=last`.
-    fn to(&self, first: u64, last: u64) -> bool {
-        let from = self.targets.partition_point(|target| *target < first);
-        self.targets.get(from).is_some_and(|target| *target <= last)
+        branches.targets.sort_unstable();
+        Some(branches)
     }
 }
 
