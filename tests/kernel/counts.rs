@@ -5,7 +5,7 @@ use std::process::Command;
 
 use scope_tests::require_root;
 
-use super::harness::{C, C_FLAGS, Program, Recorder, Target, record, shared};
+use super::harness::{C, C_FLAGS, NOP5_FLAGS, Program, Recorder, Target, record, shared};
 
 #[test]
 fn recursion_deeper_than_the_kernels_return_probes() {
@@ -97,6 +97,14 @@ fn functions_that_begin_with_endbr64() {
     let _turn = shared();
     let program = Program::c("recursion", &["-O2", "-g", "-fcf-protection=full"]);
     let (ended, trace) = record(&program, &[], &[]);
+    trace.check(&ended.success().truth);
+}
+
+#[test]
+fn functions_that_begin_with_a_nop_of_five_bytes() {
+    require_root!();
+    let _turn = shared();
+    let (ended, trace) = record(&Program::c("recursion", NOP5_FLAGS), &[], &[]);
     trace.check(&ended.success().truth);
 }
 

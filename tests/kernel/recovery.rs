@@ -39,7 +39,7 @@ fn killed_at_any_moment_leaves_a_trace_that_opens() {
 fn killed_before_it_is_ready_leaves_nothing_or_a_trace_that_opens() {
     require_root!();
     let _turn = shared();
-    let target = Target::start(&C("recursion"), &[]);
+    let mut target = Target::start(&C("recursion"), &[]);
     let mut moments = Moments::new(0x5c09_e000_0000_0003);
     for _ in 0..rounds(100) {
         let recorder = Recorder::start(&[&target.pid().to_string()], |_| {});
@@ -51,6 +51,11 @@ fn killed_before_it_is_ready_leaves_nothing_or_a_trace_that_opens() {
         }
     }
     wait_until("the probes to go", || code_is_untouched(target.pid()));
+    // Nothing of the killed ones stands in the way of the next.
+    let recorder = Recorder::attach(target.pid(), &[]);
+    target.go();
+    let ended = target.end().success();
+    recorder.finish().check(&ended.truth);
 }
 
 #[test]

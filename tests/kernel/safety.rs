@@ -10,7 +10,8 @@ use rustix::process::Signal;
 use scope_tests::require_root;
 
 use super::harness::{
-    C, CPP_FLAGS, Program, RUST_FLAGS, Recorder, Target, rounds, shared, wait_until,
+    C, C_FLAGS, CPP_FLAGS, NOP5_FLAGS, Program, RUST_FLAGS, Recorder, Target, record, rounds,
+    shared, wait_until,
 };
 
 /// Numbers that look random and are the same in every run.
@@ -139,6 +140,23 @@ fn target_that_calls_jumps_and_takes_signals() {
     require_root!();
     let _turn = shared();
     survives(&C("busy"));
+}
+
+#[test]
+fn target_whose_code_the_kernel_rewrites() {
+    require_root!();
+    let _turn = shared();
+    survives(&Program::c("busy", NOP5_FLAGS));
+}
+
+#[test]
+fn target_that_may_make_no_system_call() {
+    require_root!();
+    let _turn = shared();
+    for flags in [C_FLAGS, NOP5_FLAGS] {
+        let (ended, trace) = record(&Program::c("seccomp", flags), &[], &[]);
+        trace.check(&ended.success().truth);
+    }
 }
 
 #[test]

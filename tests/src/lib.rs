@@ -17,25 +17,29 @@ use std::sync::OnceLock;
 /// When it cannot be built.
 #[must_use]
 pub fn scope_binary() -> &'static PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("SCOPE_BIN").map_or_else(build_scope, PathBuf::from))
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let binary = BINARY
+        .get_or_init(|| std::env::var_os("SCOPE_BIN").map_or_else(build_scope, |p| Ok(p.into())));
+    match binary {
+        Ok(path) => path,
+        Err(why) => panic!("scope does not build: {why}"),
+    }
 }
 
-fn build_scope() -> PathBuf {
+fn build_scope() -> Result<PathBuf, String> {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "tracer-user", "--bin", "scope"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .expect("cargo runs: it runs this test");
+        .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let executable = text.lines().find_map(|line| {
-        let (_, rest) = line.split_once("\"executable\":\"")?;
-        rest.split_once('"').map(|(path, _)| PathBuf::from(path))
-    });
-    executable.unwrap_or_else(|| {
-        panic!("scope does not build: {}", String::from_utf8_lossy(&output.stderr))
-    })
+    text.lines()
+        .find_map(|line| {
+            let (_, rest) = line.split_once("\"executable\":\"")?;
+            rest.split_once('"').map(|(path, _)| PathBuf::from(path))
+        })
+        .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Says that a test cannot run here: prints `not run: NAME: WHY`, and appends that to the file that

@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 /// Flags with which C workloads are built unless a test says otherwise.
 pub const C_FLAGS: &[&str] = &["-O1", "-g"];
-/// The same for C++.
+/// Functions begin with a nop of five bytes, which new kernels turn into a call.
+pub const NOP5_FLAGS: &[&str] =
+    &["-O1", "-g", "-no-pie", "-fno-pie", "-pg", "-mfentry", "-mnop-mcount"];
+/// The same as [`C_FLAGS`] for C++.
 pub const CPP_FLAGS: &[&str] = &["-O2", "-g", "-std=c++17"];
-/// The same for Rust.
+/// And for Rust.
 pub const RUST_FLAGS: &[&str] = &["-Copt-level=2", "-g"];
 
 /// A language's compiler.
@@ -75,20 +78,32 @@ fn compile(compiler: Compiler, name: &str, flags: &[&str], number: usize) -> Pat
     let folder = run_folder().join(number.to_string());
     std::fs::create_dir_all(&folder).expect("cargo made the folder above");
     let program = folder.join(name);
-    let (command, extension) = match compiler {
-        Compiler::C => ("cc", "c"),
-        Compiler::Cpp => ("g++", "cpp"),
-        Compiler::Rust => ("rustc", "rs"),
-    };
-    let mut command = Command::new(command);
-    command.arg(sources.join(name).with_extension(extension)).arg("-o").arg(&program).args(flags);
+    let source = sources.join(name);
     match compiler {
-        Compiler::Rust => command.args(["--edition", "2024"]),
-        Compiler::C | Compiler::Cpp => command.args(["-w", "-pthread"]),
-    };
+        Compiler::Rust => {
+            let mut command = Command::new("rustc");
+            command.arg(source.with_extension("rs")).args(["--edition", "2024"]).args(flags);
+            run(command.arg("-o").arg(&program));
+        }
+        Compiler::C | Compiler::Cpp => {
+            let (compiler, extension) =
+                if compiler == Compiler::C { ("cc", "c") } else { ("g++", "cpp") };
+            let object = program.with_extension("o");
+            let mut command = Command::new(compiler);
+            command.arg("-c").arg(source.with_extension(extension)).args(["-w", "-pthread"]);
+            run(command.args(flags).arg("-o").arg(&object));
+            // `-pg` places nops in the code; at the link it would add a profiler.
+            let flags = flags.iter().filter(|flag| **flag != "-pg");
+            let mut command = Command::new(compiler);
+            run(command.arg(&object).arg("-pthread").args(flags).arg("-o").arg(&program));
+        }
+    }
+    program
+}
+
+fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    program
 }
 
 /// A folder of this run, with a folder for each variant below: programs keep their plain names, and
