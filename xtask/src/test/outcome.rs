@@ -42,13 +42,14 @@ impl Outcome {
         }
     }
 
-    /// Moves the tests named in `text`, a line `NAME<tab>WHY` each, from passed to not run.
+    /// Moves the tests named in `text`, a line `not run: NAME: WHY` each, from passed to not run.
     pub fn take_not_run(&mut self, text: &str) {
         let mut lines: Vec<&str> = text.lines().collect();
         lines.sort_unstable();
         lines.dedup();
         for line in lines {
-            let (name, why) = line.split_once('\t').unwrap_or((line, "gave no reason"));
+            let line = line.strip_prefix("not run: ").unwrap_or(line);
+            let (name, why) = line.split_once(": ").unwrap_or((line, "gave no reason"));
             self.passed = self.passed.saturating_sub(1);
             self.not_run.push((name.to_owned(), why.to_owned()));
         }
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn a_test_that_did_not_run_is_not_counted_as_passed() {
         let mut outcome = read("test result: ok. 2 passed; 0 failed; 0 ignored");
-        outcome.take_not_run("counts::callgrind\tvalgrind is missing\n");
+        outcome.take_not_run("not run: counts::callgrind: valgrind is missing\n");
         assert_eq!(
             outcome.to_string(),
             "\nnot run: counts::callgrind: valgrind is missing\n\

@@ -34,7 +34,7 @@ const REASON: &str = "long because";
 
 /// What may not stand in code, and what to do instead.
 const FORBIDDEN: [(&str, &str); 5] = [
-    ("#[ignore", "a test that cannot run here calls `not_run` (tests/src/not_run.rs)"),
+    ("#[ignore", "a test that cannot run here calls `scope_tests::not_run`"),
     ("todo!", "finish it or leave it out"),
     ("unimplemented!", "finish it or leave it out"),
     ("#[allow(", "write `#[expect(lint, reason = \"…\")]`"),
