@@ -215,6 +215,7 @@ impl TraceWriter {
                 .and_then(|file| file.sync_data())
                 .map_err(StoreError::io("flush", &path, 0))?;
         }
+        document::sync_folder(&self.path.join("segments"))?;
         self.manifest.state = RecordingState::Complete;
         self.manifest.end_ns = Some(end_ns);
         self.manifest.end_reason = Some(reason.to_owned());

@@ -5,6 +5,7 @@
 mod crash;
 mod damage;
 mod errors;
+mod format;
 mod full_disk;
 mod live;
 mod round_trip;
