@@ -5,13 +5,13 @@ use std::process::Command;
 
 use scope_tests::require_root;
 
-use super::harness::{C, C_FLAGS, NOP5_FLAGS, Program, Recorder, Target, record, shared};
+use super::harness::{C, C_FLAGS, EVERY, NOP5_FLAGS, Program, Recorder, Target, record, shared};
 
 #[test]
 fn recursion_deeper_than_the_kernels_return_probes() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("recursion"), &[], &[]);
+    let (ended, trace) = record(&C("recursion"), &[], EVERY);
     let report = trace.check(&ended.success().truth);
     // What returned inside the 64 levels is known; nothing is left open and nothing was unwound.
     assert_eq!(report.of("deep", "unfinished"), 0);
@@ -22,7 +22,7 @@ fn recursion_deeper_than_the_kernels_return_probes() {
 fn threads_that_were_there_and_threads_that_begin() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("threads"), &[], &[]);
+    let (ended, trace) = record(&C("threads"), &[], EVERY);
     let report = trace.check(&ended.success().truth);
     let threads = report.0["threads"].as_array().unwrap();
     let with_calls = threads.iter().filter(|row| row["events"].as_u64() > Some(10_000)).count();
@@ -36,7 +36,7 @@ fn tail_calls() {
     let program = Program::c("tail_calls", &["-O2", "-g"]);
     assert_hands_over(&program, "second", "third");
     assert_hands_over(&program, "ping", "pong");
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -60,7 +60,7 @@ fn no_position_independent_executable() {
     require_root!();
     let _turn = shared();
     let program = Program::c("recursion", &["-O1", "-g", "-no-pie", "-fno-pie"]);
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -69,7 +69,7 @@ fn static_executable() {
     require_root!();
     let _turn = shared();
     let program = Program::c("recursion", &["-O1", "-g", "-static"]);
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -78,7 +78,7 @@ fn static_position_independent_executable() {
     require_root!();
     let _turn = shared();
     let program = Program::c("recursion", &["-O1", "-g", "-static-pie"]);
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -87,7 +87,7 @@ fn optimised_code_whose_prologues_save_registers() {
     require_root!();
     let _turn = shared();
     let program = Program::c("recursion", &["-O2", "-g", "-fno-optimize-sibling-calls"]);
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -96,7 +96,7 @@ fn functions_that_begin_with_endbr64() {
     require_root!();
     let _turn = shared();
     let program = Program::c("recursion", &["-O2", "-g", "-fcf-protection=full"]);
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -104,7 +104,7 @@ fn functions_that_begin_with_endbr64() {
 fn functions_that_begin_with_a_nop_of_five_bytes() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&Program::c("recursion", NOP5_FLAGS), &[], &[]);
+    let (ended, trace) = record(&Program::c("recursion", NOP5_FLAGS), &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -112,7 +112,7 @@ fn functions_that_begin_with_a_nop_of_five_bytes() {
 fn unoptimised_code() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&Program::c("recursion", &["-O0", "-g"]), &[], &[]);
+    let (ended, trace) = record(&Program::c("recursion", &["-O0", "-g"]), &[], EVERY);
     trace.check(&ended.success().truth);
 }
 
@@ -120,7 +120,7 @@ fn unoptimised_code() {
 fn symbols_without_debug_information() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&Program::c("recursion", &["-O1"]), &[], &[]);
+    let (ended, trace) = record(&Program::c("recursion", &["-O1"]), &[], &["--all"]);
     trace.check(&ended.success().truth);
 }
 
@@ -153,6 +153,23 @@ fn only_the_functions_that_were_asked_for() {
     truth.calls.retain(|name, _| name == "is_even" || name == "deep");
     let report = trace.check(&truth);
     assert_eq!(report.functions().len(), 2, "{:?}", report.functions());
+}
+
+#[test]
+fn functions_left_out_by_default_are_listed_and_the_others_counted() {
+    require_root!();
+    let _turn = shared();
+    let (ended, trace) = record(&C("recursion"), &[], &[]);
+    let truth = ended.success().truth;
+    trace.verify();
+    let (report, info) = (trace.report(), trace.info());
+    let left_out = info["functions"]["left_out"].as_array().unwrap();
+    for (name, calls) in &truth.calls {
+        let is_left_out = left_out.iter().any(|row| row["symbol"] == **name);
+        let expected = if is_left_out { 0 } else { *calls };
+        assert_eq!(report.calls(name), expected, "{name}, of which info says: {left_out:?}");
+    }
+    assert!(left_out.len() < truth.calls.len(), "nothing was probed: {left_out:?}");
 }
 
 #[test]

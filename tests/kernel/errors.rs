@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 
 use scope_tests::{not_run, require_root, test_name};
 
-use super::harness::{C, Program, Recorder, Target, folder, run, scope, scope_fails, shared};
+use super::harness::{
+    C, EVERY, Program, Recorder, Target, folder, run, scope, scope_fails, shared,
+};
 
 /// Fails unless a message has all of the words.
 fn assert_says(message: &str, words: &[&str]) {
@@ -81,8 +83,8 @@ fn the_same_process_twice() {
     require_root!();
     let _turn = shared();
     let mut target = Target::start(&C("recursion"), &[]);
-    let first = Recorder::attach(target.pid(), &[]);
-    let second = Recorder::attach(target.pid(), &[]);
+    let first = Recorder::attach(target.pid(), EVERY);
+    let second = Recorder::attach(target.pid(), EVERY);
     target.go();
     let ended = target.end().success();
     first.finish().check(&ended.truth);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use scope_tests::require_root;
 use serde_json::Value;
 
-use super::harness::{C, alone, record};
+use super::harness::{C, EVERY, alone, record};
 
 const THREADS: u64 = 4;
 const CALLS: u64 = 250_000;
@@ -88,7 +88,7 @@ fn default_rings_lose_nothing_at_300_000_events_a_second() {
     require_root!();
     let _turn = alone();
     // A call is two events.
-    let (ended, trace) = record(&C("paced"), &["150000", "10"], &[]);
+    let (ended, trace) = record(&C("paced"), &["150000", "10"], EVERY);
     let ended = ended.success();
     let report = trace.report();
     assert_eq!(report.number("lost_events"), 0);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use scope_tests::require_root;
 
-use super::harness::{C, Program, Recorder, Target, folder, shared};
+use super::harness::{C, EVERY, Program, Recorder, Target, folder, shared};
 
 #[test]
 fn file_deleted_since_start() {
@@ -16,7 +16,7 @@ fn file_deleted_since_start() {
     fs::copy(C("recursion").path(), &path).unwrap();
     let mut target = Target::start_command(&mut Command::new(&path));
     fs::remove_file(&path).unwrap();
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     target.go();
     let ended = target.end().success();
     recorder.finish().check(&ended.truth);
@@ -33,7 +33,7 @@ fn file_replaced_since_start() {
     // As an installer does it: another program takes the name, at other addresses.
     fs::copy(Program::c("longjmp", &["-O0", "-g"]).path(), folder.path().join("new")).unwrap();
     fs::rename(folder.path().join("new"), &path).unwrap();
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     target.go();
     let ended = target.end().success();
     recorder.finish().check(&ended.truth);
@@ -52,7 +52,7 @@ fn program_in_a_mount_namespace_of_its_own() {
     command.arg(folder.path()).arg(C("recursion").path());
     let mut target = Target::start_command(&mut command);
     assert!(!folder.path().join("recursion").exists());
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     target.go();
     let ended = target.end().success();
     recorder.finish().check(&ended.truth);
@@ -69,7 +69,7 @@ fn program_below_another_root() {
     let mut command = Command::new("chroot");
     command.arg(folder.path()).arg("/hidden/recursion");
     let mut target = Target::start_command(&mut command);
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     target.go();
     let ended = target.end().success();
     recorder.finish().check(&ended.truth);

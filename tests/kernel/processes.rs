@@ -2,13 +2,13 @@
 
 use scope_tests::require_root;
 
-use super::harness::{C, Program, record, shared};
+use super::harness::{C, EVERY, Program, record, shared};
 
 #[test]
 fn children_and_grandchildren_are_counted_when_forks_are_followed() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("forks"), &[], &["--follow-forks"]);
+    let (ended, trace) = record(&C("forks"), &[], &[EVERY, &["--follow-forks"]].concat());
     let report = trace.check(&ended.success().truth);
     let mut pids: Vec<u64> = report.0["threads"]
         .as_array()
@@ -25,7 +25,7 @@ fn children_and_grandchildren_are_counted_when_forks_are_followed() {
 fn only_the_parent_is_counted_when_forks_are_not_followed() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("forks"), &[], &[]);
+    let (ended, trace) = record(&C("forks"), &[], EVERY);
     let ended = ended.success();
     let mut truth = ended.truth.clone();
     for (name, calls) in &mut truth.calls {
@@ -38,7 +38,7 @@ fn only_the_parent_is_counted_when_forks_are_not_followed() {
 fn the_same_program_again_by_exec() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("execs"), &["self"], &[]);
+    let (ended, trace) = record(&C("execs"), &["self"], EVERY);
     let report = trace.check(&ended.success().truth);
     assert_eq!(report.of("becomes", "unfinished"), 0, "an exec ends the calls that it interrupts");
     let execs = trace.events().iter().filter(|event| event["kind"] == "exec").count();
@@ -49,7 +49,7 @@ fn the_same_program_again_by_exec() {
 fn another_program_by_exec() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("execs"), &["/bin/true"], &[]);
+    let (ended, trace) = record(&C("execs"), &["/bin/true"], EVERY);
     trace.check(&ended.success().truth);
     assert!(trace.events().iter().any(|event| event["kind"] == "exec"));
 }
@@ -58,7 +58,7 @@ fn another_program_by_exec() {
 fn vfork_and_spawn_when_forks_are_followed() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("spawns"), &[], &["--follow-forks"]);
+    let (ended, trace) = record(&C("spawns"), &[], &[EVERY, &["--follow-forks"]].concat());
     let ended = ended.success();
     assert_eq!(ended.truth.fact("failed"), 0);
     trace.check(&ended.truth);
@@ -68,7 +68,7 @@ fn vfork_and_spawn_when_forks_are_followed() {
 fn vfork_and_spawn_when_forks_are_not_followed() {
     require_root!();
     let _turn = shared();
-    let (ended, trace) = record(&C("spawns"), &[], &[]);
+    let (ended, trace) = record(&C("spawns"), &[], EVERY);
     let ended = ended.success();
     assert_eq!(ended.truth.fact("failed"), 0);
     let mut truth = ended.truth.clone();
@@ -87,7 +87,8 @@ fn library_loaded_before_the_attach() {
     let _turn = shared();
     let library = library();
     let path = library.path().to_str().unwrap();
-    let (ended, trace) = record(&C("plugin_host"), &[path, "early"], &["--module", path]);
+    let (ended, trace) =
+        record(&C("plugin_host"), &[path, "early"], &[EVERY, &["--module", path]].concat());
     trace.check(&ended.success().truth);
 }
 
@@ -97,6 +98,7 @@ fn library_loaded_after_the_attach() {
     let _turn = shared();
     let library = library();
     let path = library.path().to_str().unwrap();
-    let (ended, trace) = record(&C("plugin_host"), &[path, "late"], &["--module", path]);
+    let (ended, trace) =
+        record(&C("plugin_host"), &[path, "late"], &[EVERY, &["--module", path]].concat());
     trace.check(&ended.success().truth);
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use scope_tests::require_root;
 
-use super::harness::{C, Recorder, Target, folder, rounds, run, scope, shared, wait_until};
+use super::harness::{C, EVERY, Recorder, Target, folder, rounds, run, scope, shared, wait_until};
 use super::safety::{Moments, code_is_untouched};
 
 #[test]
@@ -19,7 +19,7 @@ fn killed_at_any_moment_leaves_a_trace_that_opens() {
     let mut with_calls = 0;
     let rounds = rounds(50 * 2);
     for _ in 0..rounds {
-        let recorder = Recorder::attach(target.pid(), &[]);
+        let recorder = Recorder::attach(target.pid(), EVERY);
         moments.pass(400);
         let trace = recorder.kill();
         let explained = trace.verify();
@@ -52,7 +52,7 @@ fn killed_before_it_is_ready_leaves_nothing_or_a_trace_that_opens() {
     }
     wait_until("the probes to go", || code_is_untouched(target.pid()));
     // Nothing of the killed ones stands in the way of the next.
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     target.go();
     let ended = target.end().success();
     recorder.finish().check(&ended.truth);
@@ -63,7 +63,7 @@ fn sigterm_ends_with_a_whole_trace() {
     require_root!();
     let _turn = shared();
     let mut target = Target::start(&C("busy"), &[]);
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     for _ in 0..3 {
         target.line();
     }
@@ -81,7 +81,7 @@ fn ctrl_c_twice_ends_with_a_trace_that_opens() {
     require_root!();
     let _turn = shared();
     let mut target = Target::start(&C("busy"), &[]);
-    let mut recorder = Recorder::attach(target.pid(), &[]);
+    let mut recorder = Recorder::attach(target.pid(), EVERY);
     for _ in 0..3 {
         target.line();
     }

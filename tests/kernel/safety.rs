@@ -10,8 +10,8 @@ use rustix::process::Signal;
 use scope_tests::require_root;
 
 use super::harness::{
-    C, C_FLAGS, CPP_FLAGS, NOP5_FLAGS, Program, RUST_FLAGS, Recorder, Target, record, rounds,
-    shared, wait_until,
+    C, C_FLAGS, CPP_FLAGS, EVERY, NOP5_FLAGS, Program, RUST_FLAGS, Recorder, Target, record,
+    rounds, shared, wait_until,
 };
 
 /// Numbers that look random and are the same in every run.
@@ -45,13 +45,13 @@ fn survives(program: &Program) {
         match round % 4 {
             // Ctrl-C once it records.
             0 => {
-                let recorder = Recorder::attach(target.pid(), &[]);
+                let recorder = Recorder::attach(target.pid(), EVERY);
                 moments.pass(30);
                 recorder.interrupt().verify();
             }
             // SIGKILL while it records.
             1 => {
-                let recorder = Recorder::attach(target.pid(), &[]);
+                let recorder = Recorder::attach(target.pid(), EVERY);
                 moments.pass(30);
                 recorder.kill();
             }
@@ -128,7 +128,7 @@ fn probes_are_seen_in_the_code_while_recording() {
     let _turn = shared();
     let target = Target::start(&C("recursion"), &[]);
     assert!(code_is_untouched(target.pid()));
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     // Otherwise the tests that find none afterwards would show nothing.
     assert!(!code_is_untouched(target.pid()));
     recorder.interrupt();
@@ -154,7 +154,7 @@ fn target_that_may_make_no_system_call() {
     require_root!();
     let _turn = shared();
     for flags in [C_FLAGS, NOP5_FLAGS] {
-        let (ended, trace) = record(&Program::c("seccomp", flags), &[], &[]);
+        let (ended, trace) = record(&Program::c("seccomp", flags), &[], EVERY);
         trace.check(&ended.success().truth);
     }
 }

@@ -7,12 +7,11 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use scope_tests::require_root;
 
-use super::harness::{C, Recorder, Target, Truth, shared};
+use super::harness::{C, EVERY, Recorder, Target, Truth, shared};
 
 fn start(arguments: &[&str]) -> Recorder {
     let program = C("startup");
-    let mut all = vec!["--", program.path().to_str().unwrap()];
-    all.extend(arguments);
+    let all = [EVERY, &["--", program.path().to_str().unwrap()], arguments].concat();
     Recorder::start(&all, |command: &mut Command| {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
     })
@@ -72,7 +71,7 @@ fn every_thread_of_a_running_program_is_attached_to() {
     require_root!();
     let _turn = shared();
     let mut target = Target::start(&C("threads"), &[]);
-    let recorder = Recorder::attach(target.pid(), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
     target.go();
     let ended = target.end().success();
     let report = recorder.finish().check(&ended.truth);

@@ -2,7 +2,7 @@
 
 use scope_tests::require_root;
 
-use super::harness::{C, alone, record};
+use super::harness::{C, EVERY, alone, record};
 
 fn assert_within_2_percent(what: &str, seen: u64, truth: i64) {
     let truth = u64::try_from(truth).unwrap();
@@ -13,7 +13,7 @@ fn assert_within_2_percent(what: &str, seen: u64, truth: i64) {
 fn sleeping_and_spinning_take_the_time_they_took() {
     require_root!();
     let _turn = alone();
-    let (ended, trace) = record(&C("times"), &[], &[]);
+    let (ended, trace) = record(&C("times"), &[], EVERY);
     let truth = ended.success().truth;
     let report = trace.check(&truth);
     let (nap_wall, nap_cpu) = (truth.fact("nap_wall_ns"), truth.fact("nap_cpu_ns"));
@@ -46,7 +46,7 @@ fn sleeping_and_spinning_take_the_time_they_took() {
 fn two_spinners_on_one_cpu_wait_for_each_other() {
     require_root!();
     let _turn = alone();
-    let (ended, trace) = record(&C("spinners"), &[], &[]);
+    let (ended, trace) = record(&C("spinners"), &[], EVERY);
     let truth = ended.success().truth;
     let report = trace.check(&truth);
     let mut waited = 0;

@@ -4,7 +4,9 @@
 
 use scope_tests::require_root;
 
-use super::harness::{C, CPP_FLAGS, Ended, Program, RUST_FLAGS, Report, Target, record, shared};
+use super::harness::{
+    C, CPP_FLAGS, EVERY, Ended, Program, RUST_FLAGS, Report, Target, record, shared,
+};
 
 /// Records a program, compares its facts with those of an untraced run, and its calls with the trace.
 fn same_as_untraced(program: &Program, arguments: &[&str], scope_arguments: &[&str]) -> Report {
@@ -25,7 +27,7 @@ fn untraced(program: &Program, arguments: &[&str]) -> Ended {
 fn rust_panics_caught_resumed_and_ending_threads() {
     require_root!();
     let _turn = shared();
-    let report = same_as_untraced(&Program::rust("panics", RUST_FLAGS), &[], &[]);
+    let report = same_as_untraced(&Program::rust("panics", RUST_FLAGS), &[], EVERY);
     // `fail` never returns, `caught` and `calm` always do.
     assert_eq!(report.of("panics::fail", "unwound"), report.of("panics::fail", "calls"));
     assert_eq!(report.of("panics::caught", "unwound"), 0);
@@ -36,14 +38,14 @@ fn rust_panics_caught_resumed_and_ending_threads() {
 fn rust_panics_in_unoptimised_code() {
     require_root!();
     let _turn = shared();
-    same_as_untraced(&Program::rust("panics", &["-g"]), &[], &[]);
+    same_as_untraced(&Program::rust("panics", &["-g"]), &[], EVERY);
 }
 
 #[test]
 fn cpp_exceptions_caught_rethrown_and_nested() {
     require_root!();
     let _turn = shared();
-    let report = same_as_untraced(&Program::cpp("exceptions", CPP_FLAGS), &[], &[]);
+    let report = same_as_untraced(&Program::cpp("exceptions", CPP_FLAGS), &[], EVERY);
     assert_eq!(report.of("work::fail(int)", "unwound"), report.of("work::fail(int)", "calls"));
     assert_eq!(report.of("work::caught(int)", "unwound"), 0);
     assert_eq!(report.of("work::calm(int)", "unwound"), 0);
@@ -61,14 +63,14 @@ fn cpp_exceptions_in_a_static_executable() {
     require_root!();
     let _turn = shared();
     let program = Program::cpp("exceptions", &["-O1", "-g", "-std=c++17", "-static"]);
-    same_as_untraced(&program, &[], &[]);
+    same_as_untraced(&program, &[], EVERY);
 }
 
 #[test]
 fn longjmp_over_frames() {
     require_root!();
     let _turn = shared();
-    let report = same_as_untraced(&C("longjmp"), &[], &[]);
+    let report = same_as_untraced(&C("longjmp"), &[], EVERY);
     assert_eq!(report.of("round_trip", "unwound"), 0);
     assert_eq!(report.of("leaf", "unwound"), 0);
 }
@@ -77,7 +79,7 @@ fn longjmp_over_frames() {
 fn threads_that_end_inside_calls() {
     require_root!();
     let _turn = shared();
-    let report = same_as_untraced(&C("cancel"), &[], &[]);
+    let report = same_as_untraced(&C("cancel"), &[], EVERY);
     assert_eq!(report.of("clean_up", "unwound"), 0);
 }
 
@@ -85,7 +87,7 @@ fn threads_that_end_inside_calls() {
 fn signal_handlers_on_the_threads_own_stack() {
     require_root!();
     let _turn = shared();
-    let report = same_as_untraced(&C("signals"), &["plain"], &[]);
+    let report = same_as_untraced(&C("signals"), &["plain"], EVERY);
     assert_eq!(report.of("work", "unwound"), 0);
 }
 
@@ -93,7 +95,7 @@ fn signal_handlers_on_the_threads_own_stack() {
 fn signal_handlers_on_an_alternate_stack_below() {
     require_root!();
     let _turn = shared();
-    let report = same_as_untraced(&C("signals"), &["low"], &[]);
+    let report = same_as_untraced(&C("signals"), &["low"], EVERY);
     assert_eq!(report.of("work", "unwound"), 0);
 }
 
@@ -101,14 +103,14 @@ fn signal_handlers_on_an_alternate_stack_below() {
 fn signal_handlers_on_an_alternate_stack_above() {
     require_root!();
     let _turn = shared();
-    same_as_untraced(&C("signals"), &["high"], &[]);
+    same_as_untraced(&C("signals"), &["high"], EVERY);
 }
 
 #[test]
 fn signal_handlers_that_jump_away() {
     require_root!();
     let _turn = shared();
-    let report = same_as_untraced(&C("signals"), &["jump"], &[]);
+    let report = same_as_untraced(&C("signals"), &["jump"], EVERY);
     assert_eq!(report.of("in_handler", "unwound"), 0);
 }
 
@@ -116,7 +118,7 @@ fn signal_handlers_that_jump_away() {
 fn coroutines_on_stacks_of_their_own() {
     require_root!();
     let _turn = shared();
-    same_as_untraced(&C("coroutines"), &[], &[]);
+    same_as_untraced(&C("coroutines"), &[], EVERY);
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn backtraces_in_c_name_the_same_callers() {
     let _turn = shared();
     let program = Program::c("backtrace", &["-O1", "-g", "-rdynamic"]);
     let untraced = untraced(&program, &[]);
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     assert_eq!(ended.success().lines, untraced.lines);
     assert_eq!(trace.report().calls("show"), 3);
 }
@@ -136,7 +138,7 @@ fn backtraces_in_rust_name_the_same_callers() {
     let _turn = shared();
     let program = Program::rust("backtrace", RUST_FLAGS);
     let untraced = untraced(&program, &[]);
-    let (ended, trace) = record(&program, &[], &[]);
+    let (ended, trace) = record(&program, &[], EVERY);
     assert_eq!(ended.success().lines, untraced.lines);
     assert_eq!(trace.report().calls("backtrace::show"), 3);
 }

@@ -17,6 +17,10 @@ use super::program::Program;
 use super::target::{Ended, Owned, Target};
 use super::trace::Trace;
 
+/// Arguments that choose every function of a workload's own sources, also those that the default leaves
+/// out for what they cost.
+pub const EVERY: &[&str] = &["--all", "--file", "*/workloads/*"];
+
 /// A running recorder. Its standard error is kept in a file beside the trace.
 #[derive(Debug)]
 pub struct Recorder {
