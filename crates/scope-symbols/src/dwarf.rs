@@ -65,6 +65,9 @@ struct Entry<'a> {
     line: Option<u32>,
     address: Option<u64>,
     size: u64,
+    /// File of the first call that was inlined into it. With line tables alone there is no
+    /// declaration, and the first row may stem from the inlined function.
+    calls_from: Option<Arc<str>>,
     is_main: bool,
     unit: u32,
 }
@@ -185,18 +188,36 @@ fn scan_entries<'a>(
     let mut files = FileNames::new(dwarf, unit);
     let mut raw = unit.entries_raw(None)?;
     let mut attributes = Vec::new();
+    // Depth below the last subprogram.
+    let mut below = 0;
     while !raw.is_empty() {
         let offset = raw.next_offset();
+        let depth = raw.next_depth();
         let Some(abbreviation) = raw.read_abbreviation()? else { continue };
         match abbreviation.tag() {
             dw::DW_TAG_inlined_subroutine => {
+                let caller = facts.entries.last_mut().filter(|entry| {
+                    depth == below
+                        && entry.file.is_none()
+                        && entry.origin.is_none()
+                        && entry.calls_from.is_none()
+                });
+                let wants_file = caller.is_some();
+                let mut file = None;
                 for specification in abbreviation.attributes() {
-                    if specification.name() == dw::DW_AT_abstract_origin {
-                        let value = raw.read_attribute(*specification)?.value();
-                        facts.inlined.extend(reference(unit, &value));
-                    } else {
-                        raw.skip_attributes(std::slice::from_ref(specification))?;
+                    match specification.name() {
+                        dw::DW_AT_abstract_origin => {
+                            let value = raw.read_attribute(*specification)?.value();
+                            facts.inlined.extend(reference(unit, &value));
+                        }
+                        dw::DW_AT_call_file if wants_file => {
+                            file = raw.read_attribute(*specification)?.udata_value();
+                        }
+                        _ => raw.skip_attributes(std::slice::from_ref(specification))?,
                     }
+                }
+                if let (Some(caller), Some(file)) = (caller, file) {
+                    caller.calls_from = files.get(file);
                 }
             }
             dw::DW_TAG_subprogram => {
@@ -234,6 +255,7 @@ fn scan_entries<'a>(
                     }
                 }
                 entry.extent(dwarf, unit, high, ranges);
+                below = depth + 1;
                 facts.entries.push(entry);
             }
             _ => raw.skip_attributes(abbreviation.attributes())?,
@@ -356,11 +378,15 @@ impl<'a> Table<'a> {
                 known.out_of_line = true;
                 known.inlined
             });
+            let mut function = resolved.function();
+            if function.file.is_none() {
+                function.file.clone_from(&entry.calls_from);
+            }
             functions.push(SourceFunction {
                 address,
                 size: entry.size,
                 inlined_copies,
-                ..resolved.function()
+                ..function
             });
         }
         functions.sort_by_key(|function| function.address);

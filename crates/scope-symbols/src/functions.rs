@@ -247,17 +247,25 @@ impl Context<'_, '_> {
             .binary_search_by_key(&address, |function| function.address)
             .ok()
             .map(|at| &self.sources.functions[at]);
-        let symbol = match (start.name, source.and_then(|source| source.symbol.clone())) {
+        let declared = source.and_then(|source| source.symbol.as_deref());
+        let mut names: Vec<&[u8]> = start.name.into_iter().chain(start.aliases.clone()).collect();
+        // Of several names the one in the source is what people know.
+        if let Some(declared) = declared
+            && let Some(at) = names.iter().position(|name| *name == declared.as_bytes())
+        {
+            names.swap(0, at);
+        }
+        let symbol = match (names.first(), declared) {
             (Some(name), _) => String::from_utf8_lossy(name).into_owned(),
-            (None, Some(symbol)) => symbol,
+            (None, Some(symbol)) => symbol.to_owned(),
             (None, None) if address == self.elf.entry() => "_start".to_owned(),
             (None, None) => format!("fn_{address:x}"),
         };
         ImageFunction {
             name: demangle(&symbol),
-            aliases: start
-                .aliases
+            aliases: names
                 .iter()
+                .skip(1)
                 .map(|alias| String::from_utf8_lossy(alias).into_owned())
                 .collect(),
             address,

@@ -24,8 +24,15 @@ const FOREIGN: [&str; 13] = [
 ];
 
 /// Folders whose files belong to others, at the start of a path.
-const FOREIGN_ROOTS: [&str; 6] =
-    ["/rustc/", "/usr/include/", "/usr/lib/", "/usr/lib64/", "/usr/src/", "/usr/local/include/"];
+const FOREIGN_ROOTS: [&str; 7] = [
+    "/rustc/",
+    "/rust/deps/",
+    "/usr/include/",
+    "/usr/lib/",
+    "/usr/lib64/",
+    "/usr/src/",
+    "/usr/local/include/",
+];
 
 /// What is known of a project's place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,6 +100,8 @@ mod tests {
                 false,
             ),
             ("/home/me/.cargo/registry/src/index.crates.io-1949/regex-1.0/src/lib.rs", false),
+            // What the standard library itself depends on.
+            ("/rust/deps/gimli-0.32.3/src/read/unit.rs", false),
             ("/usr/local/cargo/registry/src/x/regex-1.0/src/lib.rs", false),
             ("/usr/include/c++/12/bits/stl_vector.h", false),
             ("/home/me/app/vendor/zlib/inflate.c", false),

@@ -93,7 +93,7 @@ fn suggest(nearest: &[String], elsewhere: &[String]) -> String {
     if !elsewhere.is_empty() {
         text += &format!("; {} has it (add it with --module)", elsewhere.join(" and "));
     } else if !nearest.is_empty() {
-        text += &format!("; the nearest names are {}", nearest.join(", "));
+        text += &format!("; nearest: {}", nearest.join(", "));
     }
     text
 }
