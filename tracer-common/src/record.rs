@@ -150,6 +150,8 @@ pub struct RestoreRequest {
     pub rearm: u32,
     /// How many of `slots` are filled.
     pub count: u32,
-    /// Stack address and the return address that belongs there.
+    /// Its stack pointer: calls whose slot lies below are gone already.
+    pub stack_pointer: u64,
+    /// Stack address and the return address that belongs there, innermost first.
     pub slots: [[u64; 2]; RETURN_SLOTS],
 }

@@ -60,18 +60,15 @@ pub fn unwind_guard(ctx: ProbeContext) -> u32 {
     };
     let request: *mut RestoreRequest = entry.as_mut_ptr();
     let mut count = 0_u32;
-    for _ in 0..RETURN_SLOTS {
+    for slot in 0..RETURN_SLOTS {
         if instance == 0 {
             break;
         }
         let stack: u64 = read(instance, offsets.stack);
-        // A frame below the stack pointer is gone already.
-        if stack >= sp && count < RETURN_SLOTS as u32 {
-            let original: u64 = read(instance, offsets.original);
-            // SAFETY: `count` is below the number of slots; the place was reserved above.
-            unsafe { (*request).slots[count as usize] = [stack, original] };
-            count += 1;
-        }
+        let original: u64 = read(instance, offsets.original);
+        // SAFETY: the place was reserved above.
+        unsafe { (*request).slots[slot] = [stack, original] };
+        count += 1;
         instance = read(instance, offsets.next);
     }
     // SAFETY: the place was reserved above; the helper takes the context the kernel handed in.
@@ -80,6 +77,7 @@ pub fn unwind_guard(ctx: ProbeContext) -> u32 {
         (*request).pid = pid;
         (*request).tid = tid;
         (*request).count = count;
+        (*request).stack_pointer = sp;
         (*request).rearm = bpf_get_attach_cookie(ctx.as_ptr()) as u32;
     }
     entry.submit(u64::from(BPF_RB_FORCE_WAKEUP));

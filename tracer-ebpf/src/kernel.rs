@@ -1,7 +1,8 @@
 //! Fields of the kernel's own structures, at offsets that user space took from its BTF.
 
-use aya_ebpf::helpers::bpf_probe_read_kernel;
-use aya_ebpf::helpers::generated::bpf_get_current_task;
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
 
 /// A task, by address.
 #[derive(Clone, Copy)]
@@ -55,7 +56,15 @@ impl Task {
 /// The value at `base + offset` of kernel memory; zeros where it cannot be read.
 #[inline(always)]
 pub fn read<T: Copy + Default>(base: u64, offset: u32) -> T {
-    let address = (base + u64::from(offset)) as *const T;
-    // SAFETY: the helper checks the address and fails on a bad one.
-    unsafe { bpf_probe_read_kernel(address) }.unwrap_or_default()
+    let mut value = T::default();
+    // SAFETY: the helper writes `size_of::<T>()` bytes to `value`, zeros where the address is bad; every
+    // `T` used is plain integers. One path for both keeps the verifier's work small.
+    unsafe {
+        bpf_probe_read_kernel(
+            (&raw mut value).cast(),
+            size_of::<T>() as u32,
+            (base + u64::from(offset)) as *const c_void,
+        );
+    }
+    value
 }

@@ -55,6 +55,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
+    /// Stand guard over a target's stacks; started by `scope trace`.
+    #[command(hide = true)]
+    Guard,
     /// Write the manual pages into a folder.
     #[command(hide = true)]
     Man(ManArgs),
@@ -64,13 +67,13 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Selection {
     /// Functions whose readable name matches; may be repeated.
-    #[arg(short = 'F', long = "function", value_name = "GLOB", value_parser = values::glob)]
+    #[arg(short = 'F', long = "function", value_name = "GLOB")]
     pub functions: Vec<String>,
     /// Functions to leave out; may be repeated, wins over every other choice.
-    #[arg(short = 'x', long = "exclude", value_name = "GLOB", value_parser = values::glob)]
+    #[arg(short = 'x', long = "exclude", value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// Functions declared in source files that match; may be repeated.
-    #[arg(long = "file", value_name = "GLOB", value_parser = values::glob)]
+    #[arg(long = "file", value_name = "GLOB")]
     pub files: Vec<String>,
     /// Modules (main executable or shared libraries) to look in; may be repeated.
     #[arg(long = "module", value_name = "NAME|PATH")]
@@ -207,7 +210,7 @@ pub struct DumpArgs {
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     pub to: Option<Duration>,
     /// Only calls and returns of functions whose readable name matches; may be repeated.
-    #[arg(short = 'F', long = "function", value_name = "GLOB", value_parser = values::glob)]
+    #[arg(short = 'F', long = "function", value_name = "GLOB")]
     pub functions: Vec<String>,
     /// Stop after this many events; 0: all.
     #[arg(long, default_value_t = 0, value_name = "N")]

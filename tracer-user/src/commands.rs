@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod dump;
 pub mod info;
 pub mod list;
+mod reading;
 pub mod report;
 pub mod trace;
 pub mod verify;
@@ -46,6 +47,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(&args),
+        Command::Guard => crate::guard::process::run().map(|()| ExitCode::SUCCESS),
         Command::Man(args) => completions::man(&args),
     }
 }

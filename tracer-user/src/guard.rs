@@ -9,6 +9,7 @@
 //! It outlives the recorder, also a SIGKILLed one, until no replaced address is left on any stack of
 //! the target: calls that were open when recording ended still return through the kernel's probe.
 
+pub mod posts;
 pub mod process;
 pub mod remains;
 pub mod restore;

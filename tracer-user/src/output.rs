@@ -4,6 +4,7 @@
 //! `println!`, which panics when the reader has gone.
 
 pub mod json;
+pub mod progress;
 pub mod style;
 pub mod table;
 pub mod units;
@@ -37,5 +38,36 @@ pub fn error(error: &anyhow::Error) {
     let mut stderr = anstream::stderr().lock();
     let style = style::ERROR;
     // Nobody is left to tell when standard error is gone.
-    let _ = writeln!(stderr, "{style}scope{style:#}: {error:#}");
+    let _ = writeln!(stderr, "{style}scope{style:#}: {}", units::printable(&sentence(error)));
+}
+
+/// An error and its causes; one that its successor already tells is not told twice.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context;
+
+    #[test]
+    fn an_error_is_one_sentence_that_repeats_nothing() {
+        let cause = io::Error::new(io::ErrorKind::NotFound, "no such file");
+        let error = Err::<(), _>(cause)
+            .context("cannot open x: no such file")
+            .context("report")
+            .expect_err("made from an error");
+        assert_eq!(super::sentence(&error), "report: cannot open x: no such file");
+    }
 }

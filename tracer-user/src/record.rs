@@ -6,3 +6,9 @@
 pub mod drain;
 pub mod merge;
 pub mod pipeline;
+pub mod privilege;
+pub mod returns;
+pub mod session;
+pub mod status;
+pub mod target;
+pub mod threads;

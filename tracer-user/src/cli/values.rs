@@ -1,11 +1,9 @@
-//! Values of arguments: times, sizes, globs.
+//! Values of arguments: times and sizes.
 //!
 //! Times and sizes are exact: they are read as integers, never as floating point, so that a time
 //! printed by `scope dump` selects that event when it is given back.
 
 use std::time::Duration;
-
-use globset::Glob;
 
 /// A time such as `2s`, `1.5ms`, `250us`, `1m`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -41,12 +39,6 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A glob on readable names; only its syntax is checked here.
-pub fn glob(text: &str) -> Result<String, String> {
-    Glob::new(text).map_err(|error| error.kind().to_string())?;
-    Ok(text.to_owned())
-}
-
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -71,7 +63,7 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, glob, size};
+    use super::{duration, size};
 
     #[test]
     fn times_are_exact() {
@@ -113,11 +105,5 @@ mod tests {
         for text in ["", "0", "8X", "-8M", "99999999999G"] {
             assert!(size(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_glob_is_checked_when_it_is_read() {
-        assert!(glob("parser::*").is_ok());
-        assert!(glob("[a").is_err());
     }
 }

@@ -1,6 +1,180 @@
-//! `scope list` (being written).
+//! `scope list`: the functions of a process or a file, what a probe on each costs, and which of them
+//! `scope trace` would probe.
 
-/// Placeholder.
-pub fn run(_args: &crate::cli::ListArgs) -> anyhow::Result<std::process::ExitCode> {
-    anyhow::bail!("list: not built yet")
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use scope_symbols::image::ImageFunction;
+use scope_symbols::select::{Plan, Selection, plan};
+use scope_symbols::{Image, names};
+use serde::Serialize;
+
+use super::trace;
+use crate::cli::ListArgs;
+use crate::output::table::{Align, Table, terminal_width};
+use crate::output::units::{count, counted, printable};
+use crate::output::{self, style};
+use crate::record::target::{self, Files};
+
+/// Lists the functions.
+pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let files = files(args)?;
+    let images: Vec<(_, &Image)> =
+        files.modules.iter().map(|module| (module.module.id, &module.image)).collect();
+    let main = images.first().map(|(id, _)| *id).context("no file with functions")?;
+    let mut selection = trace::selection(&args.selection);
+    // By their paths now: names were resolved when the files were found.
+    selection.modules =
+        files.modules.iter().skip(1).map(|module| module.image.path.clone()).collect();
+    let plan = plan(&images, main, &selection)?;
+    let listing = Listing::new(args, &files, &plan, &selection);
+    let mut out = output::stdout();
+    if args.json {
+        output::json::document(&mut out, &listing)?;
+    } else {
+        listing.write(&mut out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn files(args: &ListArgs) -> anyhow::Result<Files> {
+    let modules = &args.selection.modules;
+    if let Some(pid) = args.target.to_str().and_then(|text| text.parse().ok()) {
+        target::check(pid)?;
+        return target::of_process(pid, modules);
+    }
+    target::of_command(Path::new(&args.target), modules)
+}
+
+/// The JSON of `scope list`. Its names are a contract: fields are added, never renamed or removed.
+#[derive(Debug, Serialize)]
+struct Listing<'a> {
+    target: String,
+    /// Those that match, by module and address.
+    functions: Vec<Row<'a>>,
+    /// Remarks, a sentence each.
+    notes: Vec<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    symbol: &'a str,
+    module: &'a str,
+    file: Option<&'a str>,
+    line: Option<u32>,
+    /// In the module's own address space; 0 where it has no code.
+    address: u64,
+    size: u64,
+    /// Copies inlined into other functions.
+    inlined_copies: u32,
+    /// Class of the probe site; null where it cannot be probed.
+    site: Option<&'static str>,
+    /// `scope trace` with the same selection would probe it.
+    chosen: bool,
+    /// Why it cannot be probed, or would not be although it matches.
+    reason: Option<String>,
+}
+
+impl<'a> Listing<'a> {
+    fn new(args: &ListArgs, files: &'a Files, plan: &'a Plan, selection: &Selection) -> Self {
+        let chosen: HashSet<(usize, usize)> =
+            plan.chosen.iter().map(|chosen| (chosen.image, chosen.index)).collect();
+        let left_out: HashMap<(&str, &str), &str> = plan
+            .left_out
+            .iter()
+            .map(|left_out| {
+                ((left_out.name.as_str(), left_out.symbol.as_str()), left_out.reason.as_str())
+            })
+            .collect();
+        let mut functions = Vec::new();
+        for (image, module) in files.modules.iter().enumerate() {
+            for (index, function) in module.image.functions.iter().enumerate() {
+                if !is_asked_for(function, selection) {
+                    continue;
+                }
+                let chosen = chosen.contains(&(image, index));
+                let key = (function.name.as_str(), function.symbol.as_str());
+                let reason = match &function.site {
+                    Err(reason) => Some(reason.to_string()),
+                    Ok(_) if chosen => None,
+                    Ok(_) => left_out.get(&key).map(|reason| (*reason).to_owned()),
+                };
+                functions.push(Row {
+                    name: &function.name,
+                    symbol: &function.symbol,
+                    module: &module.image.path,
+                    file: function.file.as_deref(),
+                    line: function.line,
+                    address: function.address,
+                    size: function.size,
+                    inlined_copies: function.inlined_copies,
+                    site: function.class().map(scope_model::SiteClass::name),
+                    chosen,
+                    reason,
+                });
+            }
+        }
+        let notes = files.warnings.iter().chain(&plan.notes).map(String::as_str).collect();
+        Self { target: args.target.display().to_string(), functions, notes }
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Table::new(&[
+            ("site", Align::Left),
+            ("chosen", Align::Left),
+            ("bytes", Align::Right),
+            ("inlined", Align::Right),
+            ("function", Align::Left),
+        ])
+        .give_way(&["inlined", "bytes"]);
+        let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in &self.functions {
+            let site = row.site.unwrap_or("none");
+            *classes.entry(site).or_default() += 1;
+            table.row(vec![
+                site.to_owned(),
+                if row.chosen { "yes" } else { "" }.to_owned(),
+                count(row.size),
+                count(u64::from(row.inlined_copies)),
+                match &row.reason {
+                    Some(reason) => format!("{}: {reason}", row.name),
+                    None => row.name.to_owned(),
+                },
+            ]);
+        }
+        table.write(out, terminal_width())?;
+        let classes: Vec<String> =
+            classes.iter().map(|(class, number)| format!("{class} {}", count(*number))).collect();
+        let chosen = self.functions.iter().filter(|row| row.chosen).count() as u64;
+        writeln!(
+            out,
+            "\n{} ({}), {} chosen",
+            counted(self.functions.len() as u64, "function"),
+            classes.join(", "),
+            count(chosen)
+        )?;
+        for note in &self.notes {
+            let style = style::WARNING;
+            writeln!(out, "{style}note{style:#}: {}", printable(note))?;
+        }
+        out.flush()
+    }
+}
+
+/// Whether a function is among those that patterns of names and files ask for; all are without any.
+fn is_asked_for(function: &ImageFunction, selection: &Selection) -> bool {
+    let by_name = selection.functions.is_empty()
+        || selection.functions.iter().any(|pattern| {
+            names::matches(pattern, &function.name) || pattern.matches(&function.symbol)
+        });
+    let by_file = selection.files.is_empty()
+        || selection
+            .files
+            .iter()
+            .any(|pattern| function.file.as_deref().is_some_and(|file| pattern.matches_path(file)));
+    by_name && by_file
 }

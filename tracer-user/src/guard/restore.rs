@@ -29,9 +29,11 @@ impl Request {
         let long = |at: usize| Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let int = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let count = (int(20)? as usize).min(RETURN_SLOTS);
-        let slots = (0..count)
-            .map(|slot| Some(Word { address: long(24 + slot * 16)?, value: long(32 + slot * 16)? }))
-            .collect::<Option<_>>()?;
+        let stack_pointer = long(24)?;
+        let mut slots = (0..count)
+            .map(|slot| Some(Word { address: long(32 + slot * 16)?, value: long(40 + slot * 16)? }))
+            .collect::<Option<Vec<_>>>()?;
+        slots.retain(|slot| slot.address >= stack_pointer);
         Some(Self { ticket: long(0)?, tid: int(8)?, pid: int(12)?, rearm: int(16)? != 0, slots })
     }
 }
@@ -95,18 +97,29 @@ mod tests {
     fn a_request_has_the_layout_of_the_kernel_half() {
         let mut slots = [[0; 2]; RETURN_SLOTS];
         slots[0] = [0x7000, 0x1234];
-        slots[1] = [0x7010, 0x5678];
-        let raw =
-            tracer_common::RestoreRequest { ticket: 9, tid: 5, pid: 4, rearm: 1, count: 2, slots };
+        slots[1] = [0x6ff8, 0x9999];
+        slots[2] = [0x7010, 0x5678];
+        let raw = tracer_common::RestoreRequest {
+            ticket: 9,
+            tid: 5,
+            pid: 4,
+            rearm: 1,
+            count: 3,
+            stack_pointer: 0x7000,
+            slots,
+        };
         let mut bytes = Vec::new();
         bytes.extend(raw.ticket.to_ne_bytes());
         for field in [raw.tid, raw.pid, raw.rearm, raw.count] {
             bytes.extend(field.to_ne_bytes());
         }
+        bytes.extend(raw.stack_pointer.to_ne_bytes());
         bytes.extend(raw.slots.iter().flatten().flat_map(|word| word.to_ne_bytes()));
         assert_eq!(bytes.len(), size_of_val(&raw));
         let request = Request::parse(&bytes).expect("whole");
         assert_eq!((request.ticket, request.tid, request.pid, request.rearm), (9, 5, 4, true));
+        // The middle one lies below the stack pointer.
+        assert_eq!(request.slots.len(), 2);
         assert_eq!(request.slots[1], Word { address: 0x7010, value: 0x5678 });
         assert_eq!(Request::parse(&bytes[..30]), None);
     }

@@ -7,6 +7,10 @@ use std::io::{self, IsTerminal, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::style;
+use super::units::printable;
+
+/// Columns are left out before the flexible one gets narrower than this.
+const FLEXIBLE_WANTED: usize = 28;
 
 /// Narrowest width the flexible column is cut to.
 const FLEXIBLE_MINIMUM: usize = 16;
@@ -20,10 +24,13 @@ pub enum Align {
     Right,
 }
 
-/// A table whose last column is flexible: on a terminal it is cut to fit.
+/// A table whose last column is flexible: on a terminal it is cut to fit, once the columns that
+/// may give way have gone.
 #[derive(Debug)]
 pub struct Table {
     heads: Vec<(String, Align)>,
+    /// Indexes of columns that may be left out, the first to go first.
+    dispensable: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
 
@@ -31,7 +38,14 @@ impl Table {
     /// A table with these columns and no row.
     pub fn new(columns: &[(&str, Align)]) -> Self {
         let heads = columns.iter().map(|(head, align)| ((*head).to_owned(), *align)).collect();
-        Self { heads, rows: Vec::new() }
+        Self { heads, dispensable: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Names the columns that are left out, in this order, where a terminal is too narrow.
+    pub fn give_way(mut self, heads: &[&str]) -> Self {
+        let index = |head: &&str| self.heads.iter().position(|(known, _)| known == head);
+        self.dispensable = heads.iter().filter_map(index).collect();
+        self
     }
 
     /// Adds a row; it has one cell a column.
@@ -48,30 +62,39 @@ impl Table {
                 *width = (*width).max(cell.width());
             }
         }
-        if let (Some(limit), Some((last, others))) = (width, widths.split_last_mut()) {
-            let fixed: usize = others.iter().map(|width| width + 2).sum();
-            *last = (*last).min(limit.saturating_sub(fixed).max(FLEXIBLE_MINIMUM));
+        let mut shown: Vec<usize> = (0..self.heads.len()).collect();
+        if let (Some(limit), Some(last)) = (width, self.heads.len().checked_sub(1)) {
+            let fixed = |shown: &[usize], widths: &[usize]| -> usize {
+                shown.iter().filter(|index| **index != last).map(|index| widths[*index] + 2).sum()
+            };
+            let wanted = widths[last].min(FLEXIBLE_WANTED);
+            for dispensable in &self.dispensable {
+                if fixed(&shown, &widths) + wanted > limit {
+                    shown.retain(|index| index != dispensable);
+                }
+            }
+            let room = limit.saturating_sub(fixed(&shown, &widths)).max(FLEXIBLE_MINIMUM);
+            widths[last] = widths[last].min(room);
         }
         let heads: Vec<String> = self.heads.iter().map(|(head, _)| head.clone()).collect();
         let style = style::HEAD;
-        writeln!(out, "{style}{}{style:#}", self.line(&heads, &widths))?;
+        writeln!(out, "{style}{}{style:#}", self.line(&heads, &shown, &widths))?;
         for row in &self.rows {
-            writeln!(out, "{}", self.line(row, &widths))?;
+            writeln!(out, "{}", self.line(row, &shown, &widths))?;
         }
         Ok(())
     }
 
-    fn line(&self, cells: &[String], widths: &[usize]) -> String {
+    fn line(&self, cells: &[String], shown: &[usize], widths: &[usize]) -> String {
         let mut line = String::new();
-        for (index, ((cell, width), (_, align))) in
-            cells.iter().zip(widths).zip(&self.heads).enumerate()
-        {
-            if index > 0 {
+        for &index in shown {
+            if !line.is_empty() {
                 line.push_str("  ");
             }
-            let cell = cut(cell, *width);
+            let width = widths[index];
+            let cell = cut(&cells[index], width);
             let padding = " ".repeat(width.saturating_sub(cell.width()));
-            match align {
+            match self.heads[index].1 {
                 Align::Left => line.extend([cell.as_str(), &padding]),
                 Align::Right => line.extend([padding.as_str(), &cell]),
             }
@@ -90,13 +113,9 @@ pub fn terminal_width() -> Option<usize> {
 }
 
 /// `text` in at most `width` columns; what is cut from its middle is marked: a name's start says
-/// where it belongs, its end which it is. Control characters are replaced, since names come from
-/// files nobody vouches for.
+/// where it belongs, its end which it is.
 fn cut(text: &str, width: usize) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
-        .collect();
+    let text = printable(text);
     if text.width() <= width {
         return text;
     }
@@ -148,6 +167,16 @@ mod tests {
             calls  function
                12  core::ptr::d…string::String>
         1,234,567  main
+        ");
+    }
+
+    #[test]
+    fn columns_give_way_before_the_name_does() {
+        let table = sample().give_way(&["calls"]);
+        insta::assert_snapshot!(text(&table, Some(36)), @r"
+        function
+        core::ptr::drop_i…lloc::string::String>
+        main
         ");
     }
 

@@ -20,9 +20,18 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
-/// A moment of a trace, relative to its start, to the nanosecond: `1.000000250s`.
-pub fn moment(ns: u64) -> String {
-    format!("{}.{:09}s", ns / 1_000_000_000, ns % 1_000_000_000)
+/// A moment of a trace, relative to its start, to the nanosecond: `1.000000250s`. Given back as an
+/// argument it is the same moment.
+pub fn moment(ns: i64) -> String {
+    let sign = if ns < 0 { "-" } else { "" };
+    let ns = ns.unsigned_abs();
+    format!("{sign}{}.{:09}s", ns / 1_000_000_000, ns % 1_000_000_000)
+}
+
+/// Text fit for a terminal: control characters are replaced, since names come from files nobody
+/// vouches for.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// A size in powers of 1024: `812 B`, `1.50 MiB`.
@@ -107,6 +116,7 @@ mod tests {
     #[test]
     fn a_moment_keeps_every_nanosecond() {
         assert_eq!(moment(1_000_000_250), "1.000000250s");
+        assert_eq!(moment(-5), "-0.000000005s");
         assert_eq!(
             crate::cli::values::duration(&moment(1_000_000_250)).unwrap().as_nanos(),
             1_000_000_250

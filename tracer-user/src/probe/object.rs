@@ -83,6 +83,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 pub struct Object {
     ebpf: Ebpf,
     parsed: aya_obj::Object,
+    types: Option<OwnedFd>,
 }
 
 impl std::fmt::Debug for Object {
@@ -127,8 +128,8 @@ impl Object {
             }
         }
         let ebpf = loader.load(&bytes)?;
-        let parsed = relocated(&bytes, &ebpf)?;
-        Ok(Self { ebpf, parsed })
+        let (parsed, types) = relocated(&bytes, &ebpf)?;
+        Ok(Self { ebpf, parsed, types })
     }
 
     /// Loads a program that a uprobe will run.
@@ -147,7 +148,13 @@ impl Object {
             .get(name)
             .and_then(|program| self.parsed.functions.get(&program.function_key()))
             .ok_or_else(|| ObjectError::Malformed(format!("it has no program {name}")))?;
-        sys::load_uprobe_program(name, &function.instructions, expected_attach_type).map_err(
+        let types = self.types.as_ref().map(|types| sys::FunctionTypes {
+            btf: types.as_fd(),
+            records: function.func_info.func_info_bytes(),
+            count: function.func_info.len() as u32,
+        });
+        let instructions = &function.instructions;
+        sys::load_uprobe_program(name, instructions, expected_attach_type, types.as_ref()).map_err(
             |error| ObjectError::Refused { program: name.into(), error: error.to_string() },
         )
     }
@@ -178,7 +185,19 @@ impl Object {
         &mut self.ebpf
     }
 
-    /// Takes a map out, to be wrapped in one of aya's types.
+    /// A map, to be wrapped in one of aya's types.
+    ///
+    /// # Errors
+    ///
+    /// When the object has no such map.
+    pub fn map(&mut self, name: &str) -> Result<&mut Map, ObjectError> {
+        self.ebpf
+            .map_mut(name)
+            .ok_or_else(|| ObjectError::Malformed(format!("it has no map {name}")))
+    }
+
+    /// Takes a map out. It must live until the last program is loaded: their instructions name maps by
+    /// descriptor.
     ///
     /// # Errors
     ///
@@ -191,9 +210,18 @@ impl Object {
 }
 
 /// The object's instructions, with references to maps resolved to aya's maps.
-fn relocated(bytes: &[u8], ebpf: &Ebpf) -> Result<aya_obj::Object, ObjectError> {
+fn relocated(bytes: &[u8], ebpf: &Ebpf) -> Result<(aya_obj::Object, Option<OwnedFd>), ObjectError> {
     let malformed = |error: &dyn std::error::Error| ObjectError::Malformed(chain(error));
     let mut parsed = aya_obj::Object::parse(bytes).map_err(|error| malformed(&error))?;
+    let features = aya::features();
+    // Kernels without BTF for programs run all but the guard.
+    let types = match features.btf() {
+        Some(btf) => parsed
+            .fixup_and_sanitize_btf(btf)
+            .map_err(|error| malformed(&error))?
+            .and_then(|btf| sys::load_btf(&btf.to_bytes()).ok()),
+        None => None,
+    };
     let text: HashSet<usize> = parsed.functions.keys().map(|(section, _)| *section).collect();
     let fds: HashMap<&str, i32> = ebpf
         .maps()
@@ -205,7 +233,8 @@ fn relocated(bytes: &[u8], ebpf: &Ebpf) -> Result<aya_obj::Object, ObjectError> 
         .filter_map(|(name, map)| fds.get(name.as_str()).map(|fd| (name.as_str(), *fd, map)));
     parsed.relocate_maps(resolved, &text).map_err(|error| malformed(&error))?;
     parsed.relocate_calls(&text).map_err(|error| malformed(&error))?;
-    Ok(parsed)
+    parsed.sanitize_functions(features);
+    Ok((parsed, types))
 }
 
 /// What aya keeps of a map, whatever its type.

@@ -11,6 +11,7 @@ const BPF_MAP_CREATE: c_long = 0;
 const BPF_MAP_UPDATE_ELEM: c_long = 2;
 const BPF_PROG_LOAD: c_long = 5;
 const BPF_OBJ_GET_INFO_BY_FD: c_long = 15;
+const BPF_BTF_LOAD: c_long = 18;
 const BPF_LINK_CREATE: c_long = 28;
 
 const BPF_MAP_TYPE_RINGBUF: u32 = 27;
@@ -59,6 +60,21 @@ struct ProgLoad {
     prog_name: [u8; 16],
     prog_ifindex: u32,
     expected_attach_type: u32,
+    prog_btf_fd: u32,
+    func_info_rec_size: u32,
+    func_info: u64,
+    func_info_cnt: u32,
+    line_info_rec_size: u32,
+}
+
+#[repr(C)]
+struct BtfLoad {
+    btf: u64,
+    btf_log_buf: u64,
+    btf_size: u32,
+    btf_log_size: u32,
+    btf_log_level: u32,
+    pad: u32,
 }
 
 #[repr(C)]
@@ -139,7 +155,35 @@ pub fn set_inner_map(outer: BorrowedFd<'_>, index: u32, inner: BorrowedFd<'_>) -
     bpf(BPF_MAP_UPDATE_ELEM, &mut attribute).map(drop)
 }
 
-/// Loads a program of type kprobe, which is what uprobes run.
+/// Loads the type information of an object.
+///
+/// # Errors
+///
+/// Those of `BPF_BTF_LOAD`.
+pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
+    let mut attribute = BtfLoad {
+        btf: btf.as_ptr() as u64,
+        btf_log_buf: 0,
+        btf_size: u32::try_from(btf.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        btf_log_size: 0,
+        btf_log_level: 0,
+        pad: 0,
+    };
+    bpf(BPF_BTF_LOAD, &mut attribute).map(owned)
+}
+
+/// The type information of a program: the object's, and where its functions are in it.
+#[derive(Debug)]
+pub struct FunctionTypes<'a> {
+    /// The loaded type information.
+    pub btf: BorrowedFd<'a>,
+    /// `struct bpf_func_info` records.
+    pub records: Vec<u8>,
+    /// Their number.
+    pub count: u32,
+}
+
+/// Loads a program of type kprobe, which is what uprobes run. Programs with callbacks need `types`.
 ///
 /// # Errors
 ///
@@ -148,6 +192,7 @@ pub fn load_uprobe_program(
     name: &str,
     instructions: &[bpf_insn],
     expected_attach_type: u32,
+    types: Option<&FunctionTypes<'_>>,
 ) -> io::Result<OwnedFd> {
     let load = |log: &mut [u8]| {
         let mut attribute = ProgLoad {
@@ -160,6 +205,10 @@ pub fn load_uprobe_program(
             log_buf: if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 },
             prog_name: object_name(name),
             expected_attach_type,
+            prog_btf_fd: types.map_or(0, |types| types.btf.as_raw_fd().cast_unsigned()),
+            func_info_rec_size: types.map_or(0, |_| 8),
+            func_info: types.map_or(0, |types| types.records.as_ptr() as u64),
+            func_info_cnt: types.map_or(0, |types| types.count),
             ..ProgLoad::default()
         };
         bpf(BPF_PROG_LOAD, &mut attribute).map(owned)

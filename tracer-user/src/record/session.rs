@@ -1,0 +1,403 @@
+//! One recording from its first probe to its last byte.
+
+use std::collections::HashSet;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, anyhow, bail};
+use aya::maps::{Array, HashMap as BpfHashMap};
+use scope_model::{Function, LeftOut, Module, Pid};
+use scope_store::{Clock, Host, Manifest, RecorderStats, Target, TraceWriter, WriterOptions};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracer_common::{FunctionFlags, MAX_CPUS, MAX_FUNCTIONS, Settings};
+
+use super::drain::{Drains, clock_ns, now_ns};
+use super::pipeline::{Finished, Notice, Pipeline, Progress};
+use super::returns::Decision;
+use super::target::Files;
+use super::threads;
+use crate::guard::{Guard, Orders, posts};
+use crate::probe::attach::{FileSites, Mechanism, Probes, ReturnProbes};
+use crate::probe::btf::KernelTypes;
+use crate::probe::loss::Losses;
+use crate::probe::object::{self, Object, Size};
+use crate::probe::ring::Ring;
+use crate::probe::sys;
+
+/// Raw tracepoints that say what happens to threads, in the order they are attached.
+const TRACEPOINTS: [&str; 8] = [
+    "task_newtask",
+    "sched_process_exit",
+    "sched_process_exec",
+    "task_rename",
+    "sched_switch",
+    "sched_waking",
+    "sys_enter",
+    "sys_exit",
+];
+
+/// Batches that wait for the pipeline, per ring; beyond that the rings fill, and what does not fit is
+/// counted.
+const WAITING_BATCHES: usize = 8;
+
+/// What to record.
+#[derive(Debug)]
+pub struct Setup {
+    /// The target's process.
+    pub pid: u32,
+    /// It was started by us and has not run its program yet.
+    pub started_by_scope: bool,
+    /// Command line, for the record.
+    pub command: Vec<String>,
+    /// Its files.
+    pub files: Files,
+    /// Functions to probe, by id.
+    pub functions: Vec<Function>,
+    /// Probe sites: module index and file offset, by function id.
+    pub sites: Vec<(usize, u64)>,
+    /// Functions not probed.
+    pub left_out: Vec<LeftOut>,
+    /// Record children too.
+    pub follow_forks: bool,
+    /// Bytes of each ring, a power of two.
+    pub ring_size: u32,
+    /// Where to write.
+    pub output: PathBuf,
+    /// Remarks, kept in the trace.
+    pub warnings: Vec<String>,
+}
+
+/// The kernel half, loaded; nothing attached.
+#[derive(Debug)]
+pub struct Kernel {
+    types: KernelTypes,
+    /// How function probes will be attached.
+    pub mechanism: Mechanism,
+}
+
+impl Kernel {
+    /// Finds out what the running kernel offers.
+    ///
+    /// # Errors
+    ///
+    /// Without BTF or privilege.
+    pub fn open() -> anyhow::Result<Self> {
+        let types = KernelTypes::load()?;
+        let uprobes = types.uprobe_offsets()?;
+        let object = Object::load(Settings::NONE, uprobes, Size::Guard)?;
+        Ok(Self { mechanism: Mechanism::detect(&object)?, types })
+    }
+}
+
+/// A running recording.
+#[derive(Debug)]
+pub struct Recording {
+    object: Object,
+    probes: Probes,
+    guard: Option<Guard>,
+    drains: Drains,
+    pipeline: JoinHandle<Finished>,
+    notices: UnboundedReceiver<Notice>,
+    progress: Arc<Progress>,
+    mechanism: Mechanism,
+    returns: ReturnProbes,
+    warnings: Vec<String>,
+    cpu_before_ns: u64,
+    /// How long attaching the function probes took, ns.
+    pub attach_ns: u64,
+}
+
+/// What a recording came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Events written.
+    pub events: u64,
+    /// Records lost.
+    pub lost: u64,
+    /// Bytes of the trace.
+    pub bytes: u64,
+    /// How long detaching the function probes took, ns.
+    pub detach_ns: u64,
+}
+
+impl Recording {
+    /// Attaches everything and begins.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel or the disk refuses; nothing stays attached and no trace is left then.
+    pub fn start(setup: Setup, kernel: &Kernel, decision: Decision) -> anyhow::Result<Self> {
+        if setup.functions.len() > MAX_FUNCTIONS as usize {
+            bail!(
+                "{} functions are more than the {MAX_FUNCTIONS} that one recording can probe; \
+                 narrow the choice with -F or --max-functions",
+                setup.functions.len()
+            );
+        }
+        let mut warnings = setup.warnings;
+        warnings.extend(decision.why_not);
+        let mut returns = decision.probes;
+        let guard = if returns == ReturnProbes::Replace && kernel.mechanism != Mechanism::PerfEvent
+        {
+            start_guard(setup.pid, setup.follow_forks, &setup.files).unwrap_or_else(|error| {
+                returns = ReturnProbes::None;
+                warnings.push(format!(
+                    "calls are counted but not timed: the guard against broken stack unwinding did \
+                     not start: {error:#}"
+                ));
+                None
+            })
+        } else {
+            None
+        };
+
+        let everywhere = setup.follow_forks || kernel.mechanism == Mechanism::PerfEvent;
+        let settings = Settings {
+            filter_functions: u32::from(everywhere),
+            watch_returns: u32::from(returns == ReturnProbes::Replace),
+            follow_forks: u32::from(setup.follow_forks),
+            task: kernel.types.task_offsets()?,
+        };
+        let mut object = Object::load(settings, kernel.types.uprobe_offsets()?, Size::Recording)?;
+        let rings = create_rings(&mut object, setup.ring_size)?;
+        enable(&mut object, setup.functions.len())?;
+        trace_process(&mut object, setup.pid)?;
+        let losses = Losses::new(&mut object)?;
+
+        let start_ns = now_ns();
+        let manifest = manifest(
+            setup.pid,
+            setup.started_by_scope,
+            setup.command,
+            setup.files.modules.iter().map(|module| module.module.clone()).collect(),
+            start_ns,
+        );
+        let files = file_sites(setup.files, &setup.sites)?;
+        for tracepoint in TRACEPOINTS {
+            object.attach_raw_tracepoint(tracepoint)?;
+        }
+        let writer = TraceWriter::create(
+            &setup.output,
+            manifest,
+            &setup.functions,
+            &setup.left_out,
+            WriterOptions::default(),
+        )?;
+        let abandon = |error: anyhow::Error| {
+            // Nothing was recorded: an empty trace would only be in the way of the next try.
+            let _ = std::fs::remove_dir_all(&setup.output);
+            error
+        };
+
+        let progress = Arc::new(Progress::default());
+        let (notify, notices) = unbounded_channel();
+        let (batches_in, batches_out) = sync_channel(rings.len() * WAITING_BATCHES);
+        let live = HashSet::from([Pid(setup.pid)]);
+        let mut pipeline =
+            Pipeline::new(rings.len(), losses, writer, live, notify, Arc::clone(&progress));
+        pipeline.found(threads::find(setup.pid, start_ns));
+        let cpu_before_ns = own_cpu_ns();
+
+        let before = now_ns();
+        let pid = if everywhere { 0 } else { setup.pid };
+        let probes = Probes::attach(&mut object, kernel.mechanism, returns, &files, pid)
+            .map_err(|error| abandon(error.into()))?;
+        let attach_ns = now_ns() - before;
+
+        let drains = Drains::start(rings, &batches_in, &progress.fill)
+            .context("cannot start the drain threads")
+            .map_err(abandon)?;
+        let pipeline = std::thread::Builder::new()
+            .name("scope-pipeline".into())
+            .spawn(move || pipeline.run(&batches_out))
+            .context("cannot start the pipeline thread")
+            .map_err(abandon)?;
+        Ok(Self {
+            object,
+            probes,
+            guard,
+            drains,
+            pipeline,
+            notices,
+            progress,
+            mechanism: kernel.mechanism,
+            returns,
+            warnings,
+            cpu_before_ns,
+            attach_ns,
+        })
+    }
+
+    /// The next thing the pipeline has to say.
+    pub async fn notice(&mut self) -> Option<Notice> {
+        self.notices.recv().await
+    }
+
+    /// Numbers of the running recording.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Remarks for the user.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// CPU time that the tracer has taken since it began recording, ns.
+    #[must_use]
+    pub fn cpu_ns(&self) -> u64 {
+        own_cpu_ns().saturating_sub(self.cpu_before_ns)
+    }
+
+    /// Detaches, takes what is left in the rings and completes the trace.
+    ///
+    /// # Errors
+    ///
+    /// When the trace cannot be completed; it opens all the same.
+    pub fn finish(self, reason: &str) -> anyhow::Result<Outcome> {
+        let Self { object, probes, guard, drains, pipeline, progress, .. } = self;
+        let missed = probes.missed();
+        let before = now_ns();
+        let held_by_object = probes.go_with_object();
+        drop(probes);
+        let (object, detach_ns) = if held_by_object {
+            drop(object);
+            (None, now_ns() - before)
+        } else {
+            (Some(object), now_ns() - before)
+        };
+        let end_ns = now_ns();
+        // Tracepoints go with the object; after that nothing more is written into the rings.
+        drop(object);
+        drains.finish();
+        let finished = pipeline.join().map_err(|_| anyhow!("the pipeline thread panicked"))?;
+        // From here on the guard knows that no probe will be set any more.
+        drop(guard);
+        let mut warnings = self.warnings;
+        if finished.unknown_records > 0 {
+            warnings.push(format!("{} records of unknown kind", finished.unknown_records));
+        }
+        let stats = RecorderStats {
+            orphan_exits: finished.orphan_exits,
+            late_records: finished.late_records,
+            unattributed_losses: finished.unattributed_losses,
+            kernel_missed: missed,
+            cpu_ns: own_cpu_ns().saturating_sub(self.cpu_before_ns),
+            return_probes: match self.returns {
+                ReturnProbes::Replace => "return_probe".into(),
+                ReturnProbes::None => "none".into(),
+            },
+            attach_mechanism: self.mechanism.name().into(),
+            warnings,
+        };
+        let (events, bytes) = (finished.writer.events(), finished.writer.bytes());
+        finished.writer.finish(end_ns, reason, stats)?;
+        let lost = progress.lost.load(std::sync::atomic::Ordering::Relaxed);
+        Ok(Outcome { events, lost, bytes, detach_ns })
+    }
+}
+
+fn start_guard(pid: u32, children: bool, files: &Files) -> anyhow::Result<Option<Guard>> {
+    let orders: Vec<_> = files
+        .modules
+        .iter()
+        .chain(&files.unwinders)
+        .filter_map(|module| posts::in_file(&module.file, &module.image))
+        .collect();
+    if orders.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Guard::start(&Orders { pid, children, files: orders })?))
+}
+
+fn create_rings(object: &mut Object, size: u32) -> anyhow::Result<Vec<Ring>> {
+    let cpus = aya::util::nr_cpus().map_err(|(path, error)| anyhow!("{path}: {error}"))?;
+    if cpus > MAX_CPUS as usize {
+        bail!("{cpus} CPUs are more than the {MAX_CPUS} that can be traced");
+    }
+    let outer =
+        object::data(object.map("RINGS")?).context("the map of rings is of another type")?;
+    (0..cpus)
+        .map(|cpu| {
+            let ring = sys::create_ring(size).with_context(|| {
+                format!(
+                    "cannot create a ring of {size} bytes for CPU {cpu}; try a smaller --ring-size"
+                )
+            })?;
+            sys::set_inner_map(outer.fd().as_fd(), cpu as u32, ring.as_fd())
+                .with_context(|| format!("cannot use the ring of CPU {cpu}"))?;
+            Ring::new(ring, size).with_context(|| format!("cannot map the ring of CPU {cpu}"))
+        })
+        .collect()
+}
+
+fn enable(object: &mut Object, functions: usize) -> anyhow::Result<()> {
+    let mut flags: Array<_, u32> = object.map("FUNCTIONS")?.try_into()?;
+    for id in 0..functions {
+        flags.set(id as u32, FunctionFlags::ENABLED, 0)?;
+    }
+    Ok(())
+}
+
+fn trace_process(object: &mut Object, pid: u32) -> anyhow::Result<()> {
+    let mut processes: BpfHashMap<_, u32, u32> = object.map("PROCESSES")?.try_into()?;
+    processes.insert(pid, 1, 0)?;
+    Ok(())
+}
+
+/// The sites of each module's file, with the function id as the cookie.
+fn file_sites(files: Files, sites: &[(usize, u64)]) -> anyhow::Result<Vec<FileSites>> {
+    let mut by_file: Vec<FileSites> = files
+        .modules
+        .into_iter()
+        .map(|module| FileSites { file: module.file, offsets: Vec::new(), cookies: Vec::new() })
+        .collect();
+    for (id, (module, offset)) in sites.iter().enumerate() {
+        let file = by_file.get_mut(*module).context("a probe site names no module")?;
+        file.offsets.push(*offset);
+        file.cookies.push(id as u64);
+    }
+    Ok(by_file)
+}
+
+fn manifest(
+    pid: u32,
+    started_by_scope: bool,
+    command: Vec<String>,
+    modules: Vec<Module>,
+    start_ns: u64,
+) -> Manifest {
+    let uname = rustix::system::uname();
+    let realtime_ns = clock_ns(rustix::time::ClockId::Realtime);
+    let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    Manifest {
+        scope_version: env!("CARGO_PKG_VERSION").into(),
+        created_unix_ns: realtime_ns,
+        host: Host {
+            hostname: text(uname.nodename()),
+            kernel: text(uname.release()),
+            machine: text(uname.machine()),
+            cpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
+        },
+        target: Target {
+            pid,
+            executable: modules.first().map_or_else(String::new, |module| module.path.clone()),
+            command,
+            started_by_scope,
+        },
+        clock: Clock { monotonic_ns: now_ns(), realtime_ns },
+        start_ns,
+        modules,
+        ..Manifest::default()
+    }
+}
+
+/// CPU time of this process, ns.
+fn own_cpu_ns() -> u64 {
+    clock_ns(rustix::time::ClockId::ProcessCPUTime)
+}
