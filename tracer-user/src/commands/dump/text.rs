@@ -1,0 +1,107 @@
+//! The dump as text: time, thread, kind, and what happened, indented by open calls.
+
+use std::io::{self, Write};
+
+use scope_model::{CallEnd, EventKind};
+use scope_store::Trace;
+
+use super::{Placed, since, syscall};
+use crate::commands::reading;
+use crate::output::style;
+use crate::output::units::{counted, duration, moment, printable};
+
+/// Deepest indentation, in levels: deeper calls are told by a number.
+const DEEPEST: usize = 40;
+
+/// Writes one event.
+pub(super) fn line(out: &mut dyn Write, trace: &Trace, placed: &Placed) -> io::Result<()> {
+    let event = &placed.event;
+    let style = match event.kind {
+        EventKind::Enter { .. } | EventKind::Leave { .. } => anstyle::Style::new(),
+        EventKind::Gap { .. } => style::WARNING,
+        _ => style::DIM,
+    };
+    let (levels, deeper) = match placed.depth {
+        depth @ 0..=DEEPEST => (depth, String::new()),
+        depth => (DEEPEST, format!("[{depth}] ")),
+    };
+    writeln!(
+        out,
+        "{style}{:>16}  {:>7}  {:<13}  {:indent$}{deeper}{}{style:#}",
+        moment(placed.time_ns),
+        event.tid.0,
+        event.kind.name(),
+        "",
+        printable(&what(trace, placed)),
+        indent = levels * 2,
+    )
+}
+
+fn what(trace: &Trace, placed: &Placed) -> String {
+    let call = |number| {
+        syscall::name(trace, number).map_or_else(|| format!("syscall {number}"), str::to_owned)
+    };
+    match placed.event.kind {
+        EventKind::Enter { function, inherited, .. } => {
+            let name = reading::function_name(trace, function);
+            if inherited { format!("{name} (inherited)") } else { name }
+        }
+        EventKind::Leave { function, end, crosses_gap, .. } => {
+            let name = reading::function_name(trace, function);
+            match (end, placed.duration_ns) {
+                (CallEnd::Returned, Some(ns)) => format!("{name} {}", duration(ns)),
+                (CallEnd::Returned, None) if crosses_gap => format!("{name} (crosses a gap)"),
+                (CallEnd::Returned, None) => name,
+                (end, _) => format!("{name} ({})", end.name().replace('_', " ")),
+            }
+        }
+        EventKind::SwitchIn { cpu } => format!("CPU {cpu}"),
+        EventKind::SwitchOut { cpu, state: 0 } => format!("CPU {cpu}, preempted"),
+        EventKind::SwitchOut { cpu, state } => format!("CPU {cpu}, {}", task_state(state)),
+        EventKind::Waking { waker, waker_pid } => format!("by {waker} of process {waker_pid}"),
+        EventKind::ThreadStart { parent, name } => match parent.0 {
+            0 => format!("{name}, found"),
+            parent => format!("{name}, by {parent}"),
+        },
+        EventKind::ThreadExit { code, last } => {
+            format!("{}{}", exit_code(code), if last { ", last of its process" } else { "" })
+        }
+        EventKind::Rename { name } | EventKind::Exec { name } => name.text(),
+        EventKind::SyscallEnter { number } => call(number),
+        EventKind::SyscallExit { number, result } => match syscall::error(result) {
+            Some(error) => format!("{} = {error}", call(number)),
+            None => format!("{} = {result}", call(number)),
+        },
+        EventKind::Gap { until_ns, entries, exits, others } => format!(
+            "lost {}, {}, {} until {}",
+            match entries {
+                1 => "1 entry".to_owned(),
+                entries => format!("{entries} entries"),
+            },
+            counted(u64::from(exits), "exit"),
+            counted(u64::from(others), "other"),
+            moment(since(until_ns, trace.manifest().start_ns)),
+        ),
+    }
+}
+
+/// The task state bits of `include/linux/sched.h` that a thread can block in.
+fn task_state(state: u32) -> String {
+    match state {
+        0x1 => "sleeping".to_owned(),
+        0x2 => "uninterruptible".to_owned(),
+        0x4 => "stopped".to_owned(),
+        0x8 => "traced".to_owned(),
+        0x10 | 0x20 | 0x40 | 0x80 => "dead".to_owned(),
+        0x402 => "idle".to_owned(),
+        state => format!("blocked in state {state:#x}"),
+    }
+}
+
+/// An exit code as `wait` reports it: a status or a signal.
+fn exit_code(code: u32) -> String {
+    match code & 0x7f {
+        0 => format!("status {}", code >> 8 & 0xff),
+        signal => format!("signal {signal}"),
+    }
+}
