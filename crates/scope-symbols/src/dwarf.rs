@@ -171,8 +171,8 @@ fn add_lines(
 
 /// Reads the entries of one unit, up to the first damage.
 fn scan<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, index: usize) -> UnitFacts<'a> {
-    let mut facts = UnitFacts::default();
-    facts.split = unit.dwo_id.is_some() && unit.dwo_name().ok().flatten().is_some();
+    let split = unit.dwo_id.is_some() && unit.dwo_name().ok().flatten().is_some();
+    let mut facts = UnitFacts { split, ..UnitFacts::default() };
     let index = u32::try_from(index).unwrap_or(u32::MAX);
     // An error ends the unit; what was found before stays.
     let _ = scan_entries(dwarf, unit, index, &mut facts);

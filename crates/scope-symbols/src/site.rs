@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_push_too_far_away_is_not_reached() {
-        let mut code = vec![0x48, 0x89, 0xf8].repeat(11);
+        let mut code = [0x48, 0x89, 0xf8].repeat(11);
         code.extend([0x53, 0xc3]);
         check(&code, SiteClass::SingleStepped, 0);
     }
