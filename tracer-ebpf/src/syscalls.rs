@@ -12,8 +12,9 @@ use crate::kernel::read;
 use crate::ring::{Head, send};
 use crate::scheduler::is_traced;
 
-/// `uretprobe` and `uprobe` on x86-64: how probes themselves enter the kernel.
-const PROBE_CALLS: [u64; 2] = [335, 336];
+/// `uretprobe` and `uprobe` on x86-64: how probes themselves enter the kernel. They leave it, like
+/// `rt_sigreturn`, under no number.
+const UNSEEN: [u64; 3] = [335, 336, u64::MAX];
 
 /// `sys_enter(regs, number)`.
 #[raw_tracepoint(tracepoint = "sys_enter")]
@@ -32,7 +33,7 @@ pub fn sys_exit(ctx: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn record(ctx: &RawTracePointContext, number: u64, kind: RecordKind, result: u64) {
-    if PROBE_CALLS.contains(&number) {
+    if UNSEEN.contains(&number) {
         return;
     }
     let (pid, tid) = current();
