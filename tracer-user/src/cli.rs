@@ -55,6 +55,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the completions of a shell.
     Completions(CompletionsArgs),
+    /// Attach empty programs where `trace` would record: what probes cost at the least.
+    #[command(hide = true, name = "__floor")]
+    Floor(FloorArgs),
     /// Stand guard over a target's stacks; started by `scope trace`.
     #[command(hide = true)]
     Guard,
@@ -130,6 +133,17 @@ pub struct TraceArgs {
     /// With --dry-run: print the plan as JSON.
     #[arg(long, requires = "dry_run")]
     pub json: bool,
+}
+
+/// Arguments of the hidden `scope __floor`.
+#[derive(Clone, Debug, Args)]
+pub struct FloorArgs {
+    /// Process to attach to.
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: u32,
+    /// Which functions.
+    #[command(flatten)]
+    pub selection: Selection,
 }
 
 /// How the end of a call is seen.

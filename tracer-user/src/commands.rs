@@ -8,6 +8,7 @@
 pub mod completions;
 pub mod doctor;
 pub mod dump;
+pub mod floor;
 pub mod info;
 pub mod list;
 mod reading;
@@ -47,6 +48,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(&args),
+        Command::Floor(args) => floor::run(&args),
         Command::Guard => crate::guard::process::run().map(|()| ExitCode::SUCCESS),
         Command::Man(args) => completions::man(&args),
     }

@@ -4,6 +4,7 @@
 
 pub mod attach;
 pub mod btf;
+pub mod cost;
 pub mod gate;
 pub mod loss;
 pub mod memory;

@@ -49,7 +49,7 @@ pub fn run(args: TraceArgs) -> anyhow::Result<ExitCode> {
         (None, Some(pid)) => target::of_process(pid, &args.selection.modules)?,
         (None, None) => bail!("nothing to trace: give a process id, or a command after --"),
     };
-    let plan = choose(&files, &args)?;
+    let plan = choose(&files, &args.selection, args.max_functions)?;
     if args.dry_run {
         return print_plan(&plan, args.json);
     }
@@ -73,15 +73,24 @@ pub fn run(args: TraceArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(record(args, program, files, plan, output, ring_size, &kernel))
 }
 
-fn choose(files: &Files, args: &TraceArgs) -> anyhow::Result<Plan> {
+/// The functions that a command line chooses in a target's files.
+///
+/// # Errors
+///
+/// When a pattern matches nothing.
+pub fn choose(
+    files: &Files,
+    wish: &cli::Selection,
+    max_functions: Option<usize>,
+) -> anyhow::Result<Plan> {
     let images: Vec<(_, &Image)> =
         files.modules.iter().map(|module| (module.module.id, &module.image)).collect();
     let main = images.first().map(|(id, _)| *id).context("the target has no main executable")?;
-    let mut selection = selection(&args.selection);
+    let mut selection = selection(wish);
     // By their paths now: names were resolved when the files were found.
     selection.modules =
         files.modules.iter().skip(1).map(|module| module.image.path.clone()).collect();
-    selection.max_functions = args.max_functions;
+    selection.max_functions = max_functions;
     Ok(plan(&images, main, &selection)?)
 }
 
@@ -244,6 +253,15 @@ fn announce(
         let how = if args.pid.is_some() { "; Ctrl-C ends it" } else { "" };
         eprintln!("recording to {}{how}", output.display());
     }
+    tell_ready()
+}
+
+/// Tells whoever asked for it that all probes are in.
+///
+/// # Errors
+///
+/// When the descriptor named by the environment is of no use.
+pub fn tell_ready() -> anyhow::Result<()> {
     if let Ok(text) = std::env::var(READY_VARIABLE) {
         let number: i32 = text.parse().ok().filter(|fd| *fd > 2).with_context(|| {
             format!("{READY_VARIABLE} is {text}, which is no descriptor of the caller")
@@ -278,14 +296,21 @@ impl End {
     }
 }
 
-struct Signals {
+/// The signals that end a recording.
+#[derive(Debug)]
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    /// Takes SIGINT, SIGTERM and SIGHUP from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn new() -> anyhow::Result<Self> {
         let take = |kind| signal(kind).context("cannot handle signals");
         Ok(Self {
             interrupt: take(SignalKind::interrupt())?,
@@ -294,7 +319,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// The next one, as the reason of an end.
+    pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupted (SIGINT)",
             _ = self.terminate.recv() => "terminated (SIGTERM)",

@@ -165,7 +165,7 @@ mod tests {
     fn a_narrow_terminal_cuts_the_middle_of_the_name() {
         insta::assert_snapshot!(text(&sample(), Some(36)), @r"
             calls  function
-               12  core::ptr::d…string::String>
+               12  core::ptr::d…ing::String>
         1,234,567  main
         ");
     }
@@ -175,7 +175,7 @@ mod tests {
         let table = sample().give_way(&["calls"]);
         insta::assert_snapshot!(text(&table, Some(36)), @r"
         function
-        core::ptr::drop_i…lloc::string::String>
+        core::ptr::drop_i…c::string::String>
         main
         ");
     }

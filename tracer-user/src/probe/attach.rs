@@ -260,22 +260,19 @@ fn name_of(file: &File) -> String {
 /// A function of our own to try probes on.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn scope_probe_here(value: u64) -> u64 {
-    std::hint::black_box(value)
-}
-
-/// Calls the function of our own once.
-pub fn call_own_site(value: u64) -> u64 {
-    std::hint::black_box(scope_probe_here as extern "C" fn(u64) -> u64)(value)
-}
+extern "C" fn scope_probe_here() {}
 
 /// File offset of the function of our own in this executable.
+fn own_site() -> io::Result<u64> {
+    own_site_of(scope_probe_here as extern "C" fn() as usize as u64)
+}
+
+/// File offset of a function of this executable, by its address.
 ///
 /// # Errors
 ///
-/// When `/proc/self/maps` cannot be read.
-pub fn own_site() -> io::Result<u64> {
-    let address = scope_probe_here as extern "C" fn(u64) -> u64 as usize as u64;
+/// When `/proc/self/maps` cannot be read or does not have it.
+pub fn own_site_of(address: u64) -> io::Result<u64> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     maps.lines()
         .find_map(|line| {

@@ -28,7 +28,7 @@ use crate::probe::ring::Ring;
 use crate::probe::sys;
 
 /// Raw tracepoints that say what happens to threads, in the order they are attached.
-const TRACEPOINTS: [&str; 8] = [
+pub const TRACEPOINTS: [&str; 8] = [
     "task_newtask",
     "sched_process_exit",
     "sched_process_exec",
@@ -350,8 +350,13 @@ fn trace_process(object: &mut Object, pid: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The sites of each module's file, with the function id as the cookie.
-fn file_sites(files: Files, sites: &[(usize, u64)]) -> anyhow::Result<Vec<FileSites>> {
+/// The sites of each module's file, with the function id as the cookie: module index and file offset, by
+/// function id.
+///
+/// # Errors
+///
+/// When a site names no module.
+pub fn file_sites(files: Files, sites: &[(usize, u64)]) -> anyhow::Result<Vec<FileSites>> {
     let mut by_file: Vec<FileSites> = files
         .modules
         .into_iter()

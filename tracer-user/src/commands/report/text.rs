@@ -1,9 +1,10 @@
 //! The report as text: threads, functions, and below them what the numbers do not include.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use scope_store::Trace;
-use scope_timeline::{FunctionProfile, Profile};
+use scope_timeline::{FunctionProfile, Profile, ThreadProfile};
 
 use crate::commands::reading;
 use crate::output::style;
@@ -26,7 +27,7 @@ pub fn write(
         counted(profile.events, "event"),
     )?;
     writeln!(out)?;
-    threads(profile).write(out, width)?;
+    threads(out, profile, limit, width)?;
     writeln!(out)?;
     let shown = profile.functions.len().min(limit);
     functions(trace, profile, &profile.functions[..shown]).write(out, width)?;
@@ -34,7 +35,13 @@ pub fn write(
     out.flush()
 }
 
-fn threads(profile: &Profile) -> Table {
+/// The busiest threads first.
+fn threads(
+    out: &mut dyn Write,
+    profile: &Profile,
+    limit: usize,
+    width: Option<usize>,
+) -> io::Result<()> {
     let mut table = Table::new(&[
         ("on-CPU", Align::Right),
         ("blocked", Align::Right),
@@ -45,7 +52,9 @@ fn threads(profile: &Profile) -> Table {
         ("tid", Align::Right),
         ("thread", Align::Left),
     ]);
-    for thread in &profile.threads {
+    let mut threads: Vec<&ThreadProfile> = profile.threads.iter().collect();
+    threads.sort_by_key(|thread| Reverse(thread.on_cpu_ns));
+    for thread in threads.iter().take(limit) {
         table.row(vec![
             duration(thread.on_cpu_ns),
             duration(thread.off_cpu_ns),
@@ -57,7 +66,11 @@ fn threads(profile: &Profile) -> Table {
             thread.name.clone(),
         ]);
     }
-    table
+    table.write(out, width)?;
+    match threads.len().saturating_sub(limit) {
+        0 => Ok(()),
+        hidden => writeln!(out, "{}; --limit 0 shows all", counted(hidden as u64, "more thread")),
+    }
 }
 
 fn functions(trace: &Trace, profile: &Profile, functions: &[FunctionProfile]) -> Table {
@@ -106,7 +119,7 @@ fn notes(out: &mut dyn Write, trace: &Trace, profile: &Profile, shown: usize) ->
     let mut notes = Vec::new();
     let hidden = profile.functions.len() - shown;
     if hidden > 0 {
-        notes.push(format!("{} more; --limit 0 shows all", counted(hidden as u64, "function")));
+        notes.push(format!("{}; --limit 0 shows all", counted(hidden as u64, "more function")));
     }
     let probed = trace.functions().len() as u64;
     notes.push(format!(
@@ -118,7 +131,7 @@ fn notes(out: &mut dyn Write, trace: &Trace, profile: &Profile, shown: usize) ->
     for (calls, meaning) in [
         (
             sum(|function| function.unfinished),
-            "had not ended: in the totals, not in the percentiles",
+            "had not ended, or lost their end: in the totals, not in the percentiles",
         ),
         (
             sum(|function| function.unwound),
