@@ -1,0 +1,10 @@
+//! The commands that any user can run, on traces written here and on programs compiled here: no
+//! BPF, no root, no recording.
+
+mod dump;
+mod harness;
+mod info;
+mod list;
+mod report;
+mod usage;
+mod verify;

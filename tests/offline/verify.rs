@@ -1,0 +1,80 @@
+//! `scope verify`, and what the other commands say of a damaged trace.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::harness::{Sample, everything, fail, leave};
+
+/// Flips a bit in the middle of the first segment's events.
+fn damage(sample: &Sample) -> PathBuf {
+    let folder = sample.path().join("segments");
+    let segment = fs::read_dir(folder).expect("segments").next().expect("one").expect("readable");
+    let mut bytes = fs::read(segment.path()).expect("a segment");
+    let last = bytes.iter().rposition(|byte| *byte != 0).expect("events");
+    bytes[last] ^= 1;
+    fs::write(segment.path(), bytes).expect("damage");
+    segment.path()
+}
+
+#[test]
+fn a_sound_trace() {
+    let sample = Sample::new(&everything());
+    let text = sample.text(&["verify", "sample.scope"]);
+    assert!(
+        text.starts_with("sample.scope: sound and complete\n28 events in 1 block of 1 segment"),
+        "{text}"
+    );
+    let json = sample.json(&["verify", "sample.scope", "--json"]);
+    assert_eq!(json["sound"], true);
+    assert_eq!(json["complete"], true);
+    assert_eq!(json["events"], 28);
+    assert_eq!(json["torn"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_killed_recorder_leaves_a_sound_trace() {
+    let sample = Sample::unfinished(&everything());
+    let text = sample.text(&["verify", "sample.scope"]);
+    assert!(text.contains("sound as far as it goes"), "{text}");
+}
+
+#[test]
+fn a_flipped_bit_is_found_and_ends_with_status_1() {
+    let sample = Sample::new(&everything());
+    damage(&sample);
+    let output = sample.command(&["verify", "sample.scope"]).output().expect("scope runs");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("sample.scope: damaged\n"), "{text}");
+    assert!(text.contains("its checksum is"), "{text}");
+    assert!(text.contains("before the damage: 0 events; from there on: "), "{text}");
+
+    let output =
+        sample.command(&["verify", "sample.scope", "--json"]).output().expect("scope runs");
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json["sound"], false);
+    assert_eq!(json["torn"]["events_lost"], 28);
+}
+
+#[test]
+fn calls_that_do_not_nest_are_a_problem() {
+    let sample = Sample::new(&[leave(10, 100, 1)]);
+    let output = sample.command(&["verify", "sample.scope"]).output().expect("scope runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("damaged"));
+}
+
+#[test]
+fn other_commands_name_the_damage_and_the_way_on() {
+    let sample = Sample::new(&everything());
+    damage(&sample);
+    for command in ["report", "info", "dump"] {
+        let (status, message) = fail(sample.command(&[command, "sample.scope"]));
+        assert_eq!(status, Some(1), "{command}");
+        assert!(message.starts_with("scope: sample.scope/segments/"), "{message}");
+        assert!(message.contains("its checksum is"), "{message}");
+        assert!(message.ends_with("; scope verify sample.scope tells what is left\n"), "{message}");
+        assert_eq!(message.lines().count(), 1);
+    }
+}
