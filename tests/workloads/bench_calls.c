@@ -6,7 +6,7 @@
 //   site_stuck  the same instructions run, but something else jumps to the `push`, so that a
 //               probe there would see more than the calls: it has to stay on the `mov`
 //
-// argv[1] is the CPU to stay on. Prints `ready`. Each line `SITE CALLS` of its input makes it call and print `NS CALLS`: wall time
+// argv[1] is the CPU to stay on. Prints `NAME ADDRESS` of each function, then `ready`. Each line `SITE CALLS` of its input makes it call and print `NS CALLS`: wall time
 // of the loop, and the calls as the functions counted them. Ends with its input.
 
 #define _GNU_SOURCE
@@ -80,6 +80,8 @@ int main(int argc, char **argv) {
         perror("sched_setaffinity");
     long count;
     volatile long sum = 0;
+    for (unsigned i = 0; i < sizeof sites / sizeof *sites; i++)
+        printf("%s %p\n", sites[i].name, (void *)sites[i].function);
     puts("ready");
     fflush(stdout);
     while (scanf("%31s %ld", name, &count) == 2) {

@@ -3,6 +3,7 @@
 //! Each command is a module. Only `sudo` in [`project`] raises privileges, only [`install`]
 //! changes the machine, and both say what they do before they do it.
 
+mod bench;
 mod demo;
 mod ebpf;
 mod install;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Command {
     /// Build the kernel half and put the object where `cargo build` takes it from.
     Ebpf(ebpf::Options),
+    /// Measure scope beside its rivals.
+    Bench(bench::Options),
     /// Trace a small multi-threaded service for two seconds and show the report.
     Demo,
     /// Run all tests: those for any user, and as root those on the real kernel.
@@ -37,6 +40,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Ebpf(options) => ebpf::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Demo => demo::demo(),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),

@@ -20,6 +20,7 @@ use crate::project::{
     as_root, cargo, interactive, output, root, run as run_shown, shown, target_dir,
 };
 use outcome::Outcome;
+pub use setup::tracefs as mount_tracefs;
 
 /// The package of the end-to-end tests, and its target that needs root and a real kernel.
 const PACKAGE: &str = "scope-tests";

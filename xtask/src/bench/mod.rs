@@ -1,0 +1,51 @@
+//! `cargo xtask bench NAME`: measures scope beside its rivals.
+//!
+//! A bench runs all variants in interleaved rounds of one run, since the machine's mood changes from
+//! minute to minute; it prints medians with their spread and writes one flat JSON object. It checks
+//! that the work it timed was done. What cannot be measured on a machine is left out and named.
+
+mod capture;
+mod results;
+mod series;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+/// Options of `cargo xtask bench`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Bench {
+    /// What a traced call costs, beside perf, bpftrace and uftrace; attaching; a steady load.
+    Capture(Common),
+}
+
+/// What every bench takes.
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Write the numbers to this file, as one flat JSON object.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How often each variant is measured.
+    #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
+/// Runs a bench.
+pub fn run(options: &Options) -> Result<()> {
+    match &options.bench {
+        Bench::Capture(common) => {
+            let results = capture::run(common.rounds)?;
+            print!("{results}");
+            match &common.json {
+                Some(file) => results.write(file),
+                None => Ok(()),
+            }
+        }
+    }
+}
