@@ -298,8 +298,8 @@ impl Context<'_, '_> {
         if frame.is_some_and(|frame| !frame.called) && symbol == format!("fn_{:x}", start.address) {
             return Err(Reason::SplitOff);
         }
-        // Inside a range the stack may be anything, but only assembly begins functions there.
-        let called = frame.is_none_or(|frame| frame.called);
+        // Inside a range the stack may be anything; only assembly begins functions there.
+        let called = frame.is_none_or(|frame| frame.called && frame.address == start.address);
         if !called || symbol == "_start" || start.address == self.elf.entry() {
             return Err(Reason::NotCalled);
         }
@@ -444,9 +444,10 @@ fn is_panic_cleanup(symbol: &[u8]) -> bool {
         && std::str::from_utf8(symbol).is_ok_and(|symbol| demangle(symbol).ends_with(NAME))
 }
 
-/// The function that a symbol's code was split off, if it was: `foo.cold.1` → `foo`.
+/// The function that a symbol's code was split off, if it was: `foo.cold.1` → `foo`. Compilers
+/// write `.cold` and `.part`, BOLT also `.warm`.
 fn split_off(symbol: &[u8]) -> Option<&[u8]> {
-    [&b".cold"[..], b".part"].iter().find_map(|mark| {
+    [&b".cold"[..], b".part", b".warm"].iter().find_map(|mark| {
         let at = symbol.windows(mark.len()).rposition(|part| part == *mark)?;
         let rest = &symbol[at + mark.len()..];
         let numbered = rest.first() == Some(&b'.')

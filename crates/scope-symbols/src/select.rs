@@ -384,6 +384,14 @@ fn nearest(
     const ALIKE: f64 = 0.6;
     let wanted: String = pattern.pattern().replace(['*', '?'], "").to_lowercase();
     let wanted_last = names::last_segment(&wanted);
+    let alike = |wanted: &str, name: &str| {
+        // Texts of very different length cannot be alike enough, and comparing them is slow.
+        let (short, long) = (wanted.len().min(name.len()), wanted.len().max(name.len()));
+        if (short as f64) < long as f64 * ALIKE {
+            return 0.0;
+        }
+        strsim::normalized_damerau_levenshtein(wanted, name)
+    };
     let mut scored: Vec<(f64, &str)> = images
         .iter()
         .filter(|(id, image)| considered(*id, image))
@@ -392,11 +400,8 @@ fn nearest(
         .map(|function| {
             let name = function.name.to_lowercase();
             let last = names::last_segment(&name);
-            let whole = strsim::normalized_damerau_levenshtein(&wanted, &name);
-            (
-                whole.max(strsim::normalized_damerau_levenshtein(&wanted_last, &last)),
-                &*function.name,
-            )
+            let score = alike(&wanted, &name).max(alike(&wanted_last, &last));
+            (score, &*function.name)
         })
         .filter(|(score, _)| *score >= ALIKE)
         .collect();

@@ -105,6 +105,40 @@ fn assembly_gets_its_place_from_the_line_table() {
 }
 
 #[test]
+fn code_that_is_entered_by_a_jump_is_never_probed() {
+    let build = Build::new();
+    // `jumped` begins with a frame on the stack already, `inner` inside another's range.
+    build.write(
+        "part.s",
+        ".text
+         .globl jumped, outer, inner
+         .type jumped, @function
+         .type outer, @function
+         .type inner, @function
+         jumped: .cfi_startproc
+          .cfi_def_cfa_offset 16
+          pop %rax
+          ret
+          .cfi_endproc
+          .size jumped, .-jumped
+         outer: .cfi_startproc
+          nop
+         inner: nop
+          ret
+          .cfi_endproc
+          .size outer, .-outer
+          .size inner, .-inner
+        ",
+    );
+    build.write("main.c", "int outer(void); int main(void) { return outer(); }");
+    build.run("cc main.c part.s -o program");
+    let image = build.load("program");
+    assert_eq!(function(&image, "jumped").site, Err(Reason::NotCalled));
+    assert_eq!(function(&image, "inner").site, Err(Reason::NotCalled));
+    assert!(function(&image, "outer").site.is_ok());
+}
+
+#[test]
 fn a_stripped_program_has_functions_from_the_unwind_table() {
     let build = Build::new();
     let whole = build.image("cc -O1", "main.c", SOURCE);

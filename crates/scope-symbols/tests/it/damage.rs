@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use scope_model::ModuleId;
-use scope_symbols::{Image, Selection, demangle, plan};
+use scope_symbols::glob::Glob;
+use scope_symbols::process::Mappings;
+use scope_symbols::{Image, Selection, demangle, names, plan};
 
 use crate::build::Build;
 
@@ -98,5 +100,28 @@ proptest! {
     #[test]
     fn mangled_noise_is_survived(text in "(_ZN|_R|_Z|__Z)?[A-Za-z0-9_$.]{0,80}") {
         prop_assert!(demangle(&text).len() < 100_000);
+    }
+
+    #[test]
+    fn names_of_any_shape_are_survived(
+        name in "([a-zä]{0,3}|::|<|>|->|\\(|\\)| as |operator|[*?{}\\[\\]]){0,12}",
+        pattern in "[a-zä*?:<>]{0,8}",
+    ) {
+        let pattern = Glob::new(&pattern);
+        let _ = names::matches(&pattern, &name);
+        let _ = pattern.matches_path(&name);
+        prop_assert!(names::last_segment(&name).len() <= name.len());
+    }
+
+    #[test]
+    fn maps_of_any_shape_are_survived(
+        text in "([0-9a-f]{0,17}|-|[rwxp-]{4}| |\n|/|:|\\[uprobes\\]){0,40}",
+        address in any::<u64>(),
+    ) {
+        let mappings = Mappings::parse(&text);
+        let _ = mappings.locate(address);
+        for module in &mappings.modules {
+            let _ = (module.runtime_address(address), module.map_files(1));
+        }
     }
 }
