@@ -15,7 +15,7 @@ pub mod remains;
 pub mod restore;
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,6 @@ pub struct FileOrders {
 /// A running guard, as its recorder holds it. Dropping it tells it that recording is over.
 #[derive(Debug)]
 pub struct Guard {
-    child: Child,
     _orders: ChildStdin,
 }
 
@@ -71,16 +70,10 @@ impl Guard {
         let mut answer = String::new();
         BufReader::new(stdout).read_line(&mut answer)?;
         match answer.trim_end() {
-            process::READY => Ok(Self { child, _orders: stdin }),
+            process::READY => Ok(Self { _orders: stdin }),
             "" => Err(io::Error::other("the guard ended before it was ready")),
             why => Err(io::Error::other(why.to_owned())),
         }
-    }
-
-    /// Process id of the guard.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 }
 

@@ -252,21 +252,19 @@ fn lockdown() -> Check {
 }
 
 fn namespace() -> Check {
-    /// Inode of the initial pid namespace (`PROC_PID_INIT_INO`).
-    const INITIAL: &str = "pid:[4026531836]";
-    match fs::read_link("/proc/self/ns/pid") {
-        Ok(link) if link.as_os_str() == INITIAL => ok("pid namespace", "the initial one"),
-        Ok(_) => not_ok(
+    match privilege::in_initial_pid_namespace() {
+        Some(true) => ok("pid namespace", "the initial one"),
+        Some(false) => not_ok(
             "pid namespace",
             Verdict::Missing,
             "a container's",
             "process ids here are not those the kernel half sees",
             "run scope on the host; it traces processes in containers from there",
         ),
-        Err(error) => not_ok(
+        None => not_ok(
             "pid namespace",
             Verdict::Limited,
-            error.to_string(),
+            "not known",
             "process ids may differ from those the kernel half sees",
             "mount /proc",
         ),

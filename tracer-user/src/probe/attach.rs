@@ -85,12 +85,11 @@ pub struct FileSites {
     pub cookies: Vec<u64>,
 }
 
-/// Attached function probes; dropping them detaches.
+/// Attached function probes; dropping them detaches. Those that are perf events go with the object.
 #[derive(Debug, Default)]
 pub struct Probes {
     links: Vec<OwnedFd>,
     programs: Vec<OwnedFd>,
-    perf_events: bool,
 }
 
 /// Why probes could not be attached.
@@ -135,7 +134,6 @@ impl Probes {
                 probes.link_all(object, "function_entry", UPROBE_MULTI, files, pid, false)?;
             }
             (Mechanism::PerfEvent, _) => {
-                probes.perf_events = true;
                 if returns == ReturnProbes::Replace {
                     perf_events(object, "function_exit", files)?;
                 }
@@ -166,7 +164,6 @@ impl Probes {
                 probes.link_all(object, "function_empty", UPROBE_MULTI, files, pid, false)?;
             }
             Mechanism::PerfEvent => {
-                probes.perf_events = true;
                 perf_events(object, "function_empty", files)?;
             }
         }
@@ -177,12 +174,6 @@ impl Probes {
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.programs.iter().filter_map(|program| sys::recursion_misses(program).ok()).sum()
-    }
-
-    /// Whether the probes go only with the object (perf events are held by aya).
-    #[must_use]
-    pub const fn go_with_object(&self) -> bool {
-        self.perf_events
     }
 
     fn link_all(

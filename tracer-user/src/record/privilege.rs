@@ -1,6 +1,6 @@
 //! What this process may do.
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 /// A capability that recording needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +44,25 @@ fn missing_in(effective: u64) -> Vec<Capability> {
         .collect()
 }
 
-/// Refuses to go on without the capabilities.
+/// Whether process ids here are those that the kernel half sees; `None` where that is not known.
+#[must_use]
+pub fn in_initial_pid_namespace() -> Option<bool> {
+    /// The initial pid namespace, by its inode (`PROC_PID_INIT_INO`).
+    const INITIAL: &str = "pid:[4026531836]";
+    Some(std::fs::read_link("/proc/self/ns/pid").ok()?.as_os_str() == INITIAL)
+}
+
+/// Refuses to go on without the capabilities, or inside a container.
 ///
 /// # Errors
 ///
-/// Naming each missing one.
+/// Naming each missing capability.
 pub fn require() -> anyhow::Result<()> {
+    ensure!(
+        in_initial_pid_namespace() != Some(false),
+        "process ids inside a container are not those that the kernel sees; run scope on the host, \
+         it traces processes in containers from there"
+    );
     let missing = missing();
     if missing.is_empty() {
         return Ok(());

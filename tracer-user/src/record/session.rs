@@ -106,8 +106,6 @@ pub struct Recording {
     returns: ReturnProbes,
     warnings: Vec<String>,
     cpu_before_ns: u64,
-    /// How long attaching the function probes took, ns.
-    pub attach_ns: u64,
 }
 
 /// What a recording came to.
@@ -119,8 +117,6 @@ pub struct Outcome {
     pub lost: u64,
     /// Bytes of the trace.
     pub bytes: u64,
-    /// How long detaching the function probes took, ns.
-    pub detach_ns: u64,
 }
 
 impl Recording {
@@ -201,11 +197,9 @@ impl Recording {
         pipeline.found(threads::find(setup.pid, start_ns));
         let cpu_before_ns = own_cpu_ns();
 
-        let before = now_ns();
         let pid = if everywhere { 0 } else { setup.pid };
         let probes = Probes::attach(&mut object, kernel.mechanism, returns, &files, pid)
             .map_err(|error| abandon(error.into()))?;
-        let attach_ns = now_ns() - before;
 
         let drains = Drains::start(rings, &batches_in, &progress.fill)
             .context("cannot start the drain threads")
@@ -227,7 +221,6 @@ impl Recording {
             returns,
             warnings,
             cpu_before_ns,
-            attach_ns,
         })
     }
 
@@ -262,17 +255,10 @@ impl Recording {
     pub fn finish(self, reason: &str) -> anyhow::Result<Outcome> {
         let Self { object, probes, guard, drains, pipeline, progress, .. } = self;
         let missed = probes.missed();
-        let before = now_ns();
-        let held_by_object = probes.go_with_object();
         drop(probes);
-        let (object, detach_ns) = if held_by_object {
-            drop(object);
-            (None, now_ns() - before)
-        } else {
-            (Some(object), now_ns() - before)
-        };
         let end_ns = now_ns();
-        // Tracepoints go with the object; after that nothing more is written into the rings.
+        // Tracepoints go with the object, and so do probes that are perf events; after that nothing
+        // more is written into the rings.
         drop(object);
         drains.finish();
         let finished = pipeline.join().map_err(|_| anyhow!("the pipeline thread panicked"))?;
@@ -298,7 +284,7 @@ impl Recording {
         let (events, bytes) = (finished.writer.events(), finished.writer.bytes());
         finished.writer.finish(end_ns, reason, stats)?;
         let lost = progress.lost.load(std::sync::atomic::Ordering::Relaxed);
-        Ok(Outcome { events, lost, bytes, detach_ns })
+        Ok(Outcome { events, lost, bytes })
     }
 }
 
