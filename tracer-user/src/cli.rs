@@ -17,8 +17,9 @@ use clap_complete::Shell;
 #[command(name = "scope", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Example: sudo scope trace 1234, then scope report 1234.scope")]
 pub struct Cli {
-    /// When to colour the output.
+    /// When to colour the output: auto, always or never.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(hide_possible_values = true)]
     pub color: Color,
     /// What to do.
     #[command(subcommand)]
@@ -92,6 +93,9 @@ pub struct Selection {
 Examples:
   scope trace 1234 --duration 10s
   scope trace -F 'parser::*' -o parse.scope -- ./server --port 80")]
+#[command(override_usage = "\
+scope trace [OPTIONS] <PID>
+       scope trace [OPTIONS] -- <CMD> [ARGS]...")]
 #[command(group = clap::ArgGroup::new("target").required(true).multiple(false))]
 pub struct TraceArgs {
     /// Process to attach to.

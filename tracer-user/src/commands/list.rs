@@ -7,9 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use scope_symbols::image::ImageFunction;
+use scope_symbols::Image;
 use scope_symbols::select::{Plan, Selection, plan};
-use scope_symbols::{Image, names};
 use serde::Serialize;
 
 use super::trace;
@@ -90,14 +89,16 @@ impl<'a> Listing<'a> {
                 ((left_out.name.as_str(), left_out.symbol.as_str()), left_out.reason.as_str())
             })
             .collect();
+        let restricted = !selection.functions.is_empty() || !selection.files.is_empty();
         let mut functions = Vec::new();
         for (image, module) in files.modules.iter().enumerate() {
             for (index, function) in module.image.functions.iter().enumerate() {
-                if !is_asked_for(function, selection) {
-                    continue;
-                }
                 let chosen = chosen.contains(&(image, index));
                 let key = (function.name.as_str(), function.symbol.as_str());
+                // What matches is in the plan, one way or the other.
+                if restricted && !chosen && !left_out.contains_key(&key) {
+                    continue;
+                }
                 let reason = match &function.site {
                     Err(reason) => Some(reason.to_string()),
                     Ok(_) if chosen => None,
@@ -163,18 +164,4 @@ impl<'a> Listing<'a> {
         }
         out.flush()
     }
-}
-
-/// Whether a function is among those that patterns of names and files ask for; all are without any.
-fn is_asked_for(function: &ImageFunction, selection: &Selection) -> bool {
-    let by_name = selection.functions.is_empty()
-        || selection.functions.iter().any(|pattern| {
-            names::matches(pattern, &function.name) || pattern.matches(&function.symbol)
-        });
-    let by_file = selection.files.is_empty()
-        || selection
-            .files
-            .iter()
-            .any(|pattern| function.file.as_deref().is_some_and(|file| pattern.matches_path(file)));
-    by_name && by_file
 }
