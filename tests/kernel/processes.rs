@@ -40,8 +40,11 @@ fn the_same_program_again_by_exec() {
     let _turn = shared();
     let (ended, trace) = record(&C("execs"), &["self"], EVERY);
     let report = trace.check(&ended.success().truth);
-    assert_eq!(report.of("becomes", "unfinished"), 0, "an exec ends the calls that it interrupts");
-    let execs = trace.events().iter().filter(|event| event["kind"] == "exec").count();
+    assert_eq!(report.of("becomes", "unfinished"), 2);
+    let events = trace.events();
+    let ended_by_exec = events.iter().filter(|event| event["end"] == "exec").count();
+    assert_eq!(ended_by_exec, 4, "`main` and `becomes`, twice");
+    let execs = events.iter().filter(|event| event["kind"] == "exec").count();
     assert_eq!(execs, 2);
 }
 

@@ -32,12 +32,8 @@ fn sleeping_and_spinning_take_the_time_they_took() {
     );
     // Each call by itself, too: 50 ms is the least that any can take.
     for function in ["nap", "spin"] {
-        let (least, half) = (report.of(function, "min_ns"), report.of(function, "p50_ns"));
+        let least = report.of(function, "min_ns");
         assert!(least >= 50_000_000, "{function} took {least} ns");
-        assert!(
-            (50_000_000..60_000_000).contains(&half),
-            "{function} took {half} ns in the middle"
-        );
         assert_eq!(report.of(function, "calls"), 20);
     }
 }

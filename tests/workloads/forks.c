@@ -16,7 +16,11 @@ struct counts {
 static struct counts *all;  // shared by all processes
 static struct counts own;   // of this one
 
-#define COUNT(name) (own.name++, __atomic_fetch_add(&all->name, 1, __ATOMIC_RELAXED))
+#define COUNT(name)                                             \
+    do {                                                        \
+        own.name++;                                             \
+        __atomic_fetch_add(&all->name, 1, __ATOMIC_RELAXED);    \
+    } while (0)
 
 PROBED int leaf(int x) {
     COUNT(leaf);

@@ -1,6 +1,7 @@
-// Signal handlers that call probed functions, sent by a timer at any instruction and by `raise`.
+// Signal handlers that call probed functions, sent by `raise` and by a timer at any instruction.
 // argv[1]: `plain` handlers run on the thread's own stack; `low` on an alternate stack below it in
-// memory; `high` on one above; `jump` they leave by `siglongjmp`.
+// memory; `high` on one above; `jump` they leave by `siglongjmp`, without the timer: that would
+// interrupt calls before they have counted themselves.
 // Truth: every function counts its own calls; every `work` returns unless the handler jumps.
 
 #define _GNU_SOURCE
@@ -69,7 +70,6 @@ static void timer_signals(void) {
     static volatile unsigned long until;
     struct itimerval every = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
     until = __atomic_load_n(&calls_of_on_signal, __ATOMIC_RELAXED) + TIMER_SIGNALS;
-    (void)sigsetjmp(back, 1);
     setitimer(ITIMER_REAL, &every, NULL);
     while (__atomic_load_n(&calls_of_on_signal, __ATOMIC_RELAXED) < until) {
         sink += work(6);
@@ -97,7 +97,8 @@ int main(int argc, char **argv) {
     sigaction(SIGUSR1, &action, NULL);
     wait_for_go();
     raised_signals();
-    timer_signals();
+    if (!jumps)
+        timer_signals();
     TELL(on_signal);
     TELL(in_handler);
     TELL(work);

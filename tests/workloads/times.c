@@ -18,9 +18,7 @@ PROBED void nap(void) {
 
 PROBED void spin(void) {
     CALLED(spin);
-    long end = nanoseconds(CLOCK_THREAD_CPUTIME_ID) + MILLISECONDS * 1000000L;
-    while (nanoseconds(CLOCK_THREAD_CPUTIME_ID) < end) {
-    }
+    burn(MILLISECONDS * 1000000L);
 }
 
 int main(void) {

@@ -20,9 +20,16 @@
 #define PROBED __attribute__((noipa))
 #endif
 
-// Declares the counter of a function; counts one call, also in signal handlers; prints the count.
+// Declares the counter of a function; counts one call, in any thread and in signal handlers; prints the
+// count. The counter's address goes through a register: an instruction with a lock prefix, which the
+// kernel refuses to probe, must not be the function's first.
 #define TRUTH(name) static unsigned long calls_of_##name
-#define CALLED(name) __atomic_fetch_add(&calls_of_##name, 1, __ATOMIC_RELAXED)
+#define CALLED(name)                                         \
+    do {                                                     \
+        unsigned long *counter = &calls_of_##name;           \
+        __asm__ volatile("" : "+r"(counter));                \
+        __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);    \
+    } while (0)
 #define TELL(name) tell(#name, calls_of_##name)
 // The same with the readable name of a C++ function, which has a namespace or parameters.
 #define TELL_AS(name, readable) tell(readable, calls_of_##name)
@@ -50,6 +57,15 @@ static inline long nanoseconds(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
+// Uses so much CPU time of the thread, with a system call every 100 us or so, not more: each is an event.
+static inline void burn(long cpu_ns) {
+    long end = nanoseconds(CLOCK_THREAD_CPUTIME_ID) + cpu_ns;
+    while (nanoseconds(CLOCK_THREAD_CPUTIME_ID) < end) {
+        for (int turn = 0; turn < 50000; turn++)
+            __asm__ volatile("");
+    }
 }
 
 #endif

@@ -18,8 +18,8 @@ use super::target::{Ended, Owned, Target};
 use super::trace::Trace;
 
 /// Arguments that choose every function of a workload's own sources, also those that the default leaves
-/// out for what they cost.
-pub const EVERY: &[&str] = &["--all", "--file", "*/workloads/*"];
+/// out for what they cost; with rings that a busy machine does not fill either.
+pub const EVERY: &[&str] = &["--all", "--file", "*/workloads/*", "--ring-size", "32M"];
 
 /// A running recorder. Its standard error is kept in a file beside the trace.
 #[derive(Debug)]
@@ -49,9 +49,8 @@ impl Recorder {
     /// Starts `scope trace` with these arguments and waits until every probe is in or it has ended.
     pub fn start_and_wait(arguments: &[&str]) -> Self {
         let (mut reader, writer) = std::io::pipe().expect("there are file descriptors left");
-        // The recorder finds the pipe's other end as its standard input, which it does not read.
-        let mut recorder = Self::start(arguments, |command| {
-            command.stdin(writer).stdout(Stdio::null()).env("SCOPE_READY_FD", "0");
+        let mut recorder = Self::start_in_shell(arguments, true, |command| {
+            command.stdin(writer).env("SCOPE_READY_FD", "9");
         });
         let (sender, ready) = channel();
         std::thread::spawn(move || {
@@ -72,15 +71,23 @@ impl Recorder {
 
     /// Starts `scope trace` with these arguments; `set_up` may change the command.
     pub fn start(arguments: &[&str], set_up: impl FnOnce(&mut Command)) -> Self {
+        Self::start_in_shell(arguments, false, set_up)
+    }
+
+    fn start_in_shell(arguments: &[&str], ready: bool, set_up: impl FnOnce(&mut Command)) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let folder = folder();
         let mark = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let errors =
             std::fs::File::create(folder.path().join("stderr")).expect("the folder is new");
-        let mut command = Command::new(scope_tests::scope_binary());
+        // The shell hands on its standard input as descriptor 9, the other end of the pipe above.
+        let script = if ready { "exec \"$@\" 9>&0 </dev/null" } else { "exec \"$@\"" };
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(scope_tests::scope_binary());
         command.arg("trace").arg("--no-tui").arg("--quiet");
         command.arg("-o").arg(folder.path().join("out.scope")).args(arguments);
-        command.env("SCOPE_TEST_MARK", &mark).stdin(Stdio::null()).stderr(errors);
+        command.env("SCOPE_TEST_MARK", &mark).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(errors);
         // A group of its own, as a shell gives a job: Ctrl-C goes to the group.
         command.process_group(0);
         set_up(&mut command);
