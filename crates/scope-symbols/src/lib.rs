@@ -1,7 +1,7 @@
 //! Binaries: which functions a process has, where each can be probed, and what a probe costs there.
 //!
 //! The way of the data: [`process`] says which files a process has mapped and opens the very ones it
-//! runs; [`file`] gives their bytes; [`image`] turns bytes into an [`Image`] (functions, source
+//! runs; [`mod@file`] gives their bytes; [`image`] turns bytes into an [`Image`] (functions, source
 //! positions, [`probe sites`](site)); [`select`] picks the functions to probe.
 //!
 //! Parsing takes bytes and does no I/O: where a separate debug file would help it asks for one

@@ -117,7 +117,8 @@ fn is_module(module: &str, path: &str) -> bool {
     glob.matches(path)
         || glob.matches(name)
         || name.strip_prefix(module).is_some_and(|rest| {
-            rest.starts_with(".so") || rest.starts_with('-') && rest.contains(".so")
+            let version = rest.strip_prefix('-').unwrap_or_default();
+            rest.starts_with(".so") || version.starts_with(|first: char| first.is_ascii_digit())
         })
 }
 
@@ -222,10 +223,12 @@ fn wanted(
             by_file = true;
         }
     }
+    let imported = function.site == Err(Reason::Imported);
     let mut best = Wanted::No;
     for (pattern, matched) in selection.functions.iter().zip(matched) {
         if fits(pattern, function) {
-            *matched = true;
+            // A stub alone is no match: the error then says which module has the function.
+            *matched |= !imported;
             if pattern.is_literal() {
                 best = Wanted::ByName;
             } else if best == Wanted::No {
@@ -233,7 +236,6 @@ fn wanted(
             }
         }
     }
-    let imported = function.site == Err(Reason::Imported);
     match (selection.functions.is_empty(), selection.files.is_empty()) {
         _ if !by_file => Wanted::No,
         (false, _) => best,

@@ -148,6 +148,32 @@ fn a_module_is_named_without_its_version() {
 }
 
 #[test]
+fn a_module_of_a_longer_name_is_another() {
+    let selection = Selection { modules: vec!["lib".to_owned()], ..Selection::default() };
+    assert!(matches!(planned(&selection), Err(PlanError::NoSuchModule { .. })));
+}
+
+#[test]
+fn a_stub_alone_is_no_match() {
+    let mut app = app();
+    let mut stub = function("inflate", None, SiteClass::Emulated, 0);
+    stub.address = 0;
+    stub.site = Err(Reason::Imported);
+    app.functions.insert(0, stub);
+    let library = library();
+    let selection = Selection { functions: globs(&["inflate"]), ..Selection::default() };
+    let images = [(MAIN, &app), (ModuleId(1), &library)];
+    let error = plan(&images, MAIN, &selection).unwrap_err();
+    let PlanError::NothingMatches { elsewhere, .. } = error else { panic!("{error}") };
+    assert_eq!(elsewhere, ["libz.so.1.2.13"]);
+    // With the module named, the stub is what is left out.
+    let selection = Selection { modules: vec!["libz".to_owned()], ..selection };
+    let plan = plan(&images, MAIN, &selection).unwrap();
+    assert_eq!(names(&plan), ["inflate"]);
+    assert!(left_out(&plan).starts_with("inflate: only a stub (PLT) here"));
+}
+
+#[test]
 fn files_choose_functions_declared_there() {
     let selection = Selection { files: globs(&["rustc/*.rs"]), ..Selection::default() };
     assert_eq!(names(&planned(&selection).unwrap()), ["core::fmt::write"]);
