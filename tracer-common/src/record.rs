@@ -118,8 +118,7 @@ pub struct Loss {
 
 impl Loss {
     /// Nothing lost.
-    pub const NONE: Self =
-        Self { counts: [0; 3], first_ns: 0, last_ns: 0, epoch: 0, pid: 0 };
+    pub const NONE: Self = Self { counts: [0; 3], first_ns: 0, last_ns: 0, epoch: 0, pid: 0 };
 }
 
 /// What one CPU lost: entries, exits, others.

@@ -18,7 +18,8 @@ pub struct Settings {
 
 impl Settings {
     /// Nothing traced, no offset known.
-    pub const NONE: Self = Self { filter_functions: 0, watch_returns: 0, follow_forks: 0, task: TaskOffsets::NONE };
+    pub const NONE: Self =
+        Self { filter_functions: 0, watch_returns: 0, follow_forks: 0, task: TaskOffsets::NONE };
 }
 
 /// Byte offsets into `task_struct` and the order of tracepoint arguments, from the running
@@ -80,8 +81,7 @@ pub struct UprobeOffsets {
 
 impl UprobeOffsets {
     /// No offset known.
-    pub const NONE: Self =
-        Self { utask: 0, return_instances: 0, original: 0, stack: 0, next: 0 };
+    pub const NONE: Self = Self { utask: 0, return_instances: 0, original: 0, stack: 0, next: 0 };
 }
 
 /// What user space changes while recording.

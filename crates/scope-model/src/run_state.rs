@@ -37,6 +37,9 @@ impl RunState {
                 Tid(0) => Self::Unknown,
                 parent => Self::Runnable { woken_by: Some(parent) },
             },
+            // A thread that calls exec takes over the id of its process' first thread, whose end was
+            // seen before.
+            EventKind::Exec { .. } if matches!(self, Self::Ended) => Self::Unknown,
             _ if matches!(self, Self::Ended) => Self::Ended,
             EventKind::SwitchIn { cpu } => Self::Running { cpu },
             EventKind::SwitchOut { state: 0, .. } => Self::Runnable { woken_by: None },

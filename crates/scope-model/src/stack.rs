@@ -60,8 +60,32 @@ pub struct Gap {
 struct ThreadStack {
     pid: Pid,
     frames: Vec<Frame>,
+    /// Stack pointers of the return probes the kernel holds for the thread, oldest first.
+    return_probes: Vec<u64>,
     /// Calls entered up to here cross a gap, ns.
     gap_until_ns: u64,
+}
+
+impl ThreadStack {
+    /// Follows the kernel's `prepare_uretprobe` when a call is to be watched: whether it is.
+    /// Probes of calls that `longjmp` left keep their place until the stack is seen above them, and
+    /// the kernel does not look when there is no place left.
+    fn install_return_probe(&mut self, stack_pointer: u64, chained: bool) -> bool {
+        if self.return_probes.len() >= MAX_RETURN_PROBE_DEPTH as usize {
+            return false;
+        }
+        let gone =
+            |probe: &u64| if chained { *probe < stack_pointer } else { *probe <= stack_pointer };
+        while self.return_probes.pop_if(|probe| gone(probe)).is_some() {}
+        self.return_probes.push(stack_pointer);
+        true
+    }
+
+    /// Follows the kernel when a watched call returns: its probe is gone, and those below it.
+    fn take_return_probe(&mut self, stack_pointer: u64) {
+        while self.return_probes.pop_if(|probe| *probe < stack_pointer).is_some() {}
+        self.return_probes.pop_if(|probe| *probe == stack_pointer);
+    }
 }
 
 /// The stacks of all threads of a recording.
@@ -131,12 +155,14 @@ impl CallStacks {
                 return;
             }
             RawKind::Exec { old_tid, name } => {
-                let ended: Vec<Tid> = self
+                let mut ended: Vec<Tid> = self
                     .threads
                     .iter()
                     .filter(|(tid, thread)| thread.pid == raw.pid || **tid == old_tid)
                     .map(|(tid, _)| *tid)
                     .collect();
+                // One recording has one stream of events, whatever the order of the map.
+                ended.sort_unstable();
                 for tid in ended {
                     self.close_all(tid, raw.time_ns, CallEnd::Exec, out);
                 }
@@ -210,8 +236,7 @@ impl CallStacks {
         if probe {
             frame.return_address = 0;
         }
-        let watched = thread.frames.iter().filter(|frame| frame.observed).count();
-        frame.observed &= watched < MAX_RETURN_PROBE_DEPTH as usize;
+        frame.observed = frame.observed && thread.install_return_probe(frame.stack_pointer, probe);
         frame.crosses_gap = raw.time_ns <= thread.gap_until_ns.max(everywhere);
         thread.frames.push(frame);
         out.push(event(
@@ -235,10 +260,16 @@ impl CallStacks {
     ) {
         let thread = self.threads.entry(raw.tid).or_default();
         thread.pid = raw.pid;
+        thread.take_return_probe(stack_pointer);
+        let returns =
+            |frame: &Frame| frame.stack_pointer == stack_pointer && frame.function == function;
+        // A function that called itself in its own place stands there twice, perhaps with only
+        // the first of them watched.
         let found = thread
             .frames
             .iter()
-            .rposition(|frame| frame.stack_pointer == stack_pointer && frame.function == function);
+            .rposition(|frame| returns(frame) && frame.observed)
+            .or_else(|| thread.frames.iter().rposition(returns));
         let Some(index) = found else {
             self.orphan_exits += 1;
             // Whatever lies below the returning frame is gone all the same.
@@ -281,7 +312,10 @@ impl CallStacks {
                 },
             ));
         }
-        self.threads.insert(raw.tid, ThreadStack { pid: raw.pid, frames, gap_until_ns: 0 });
+        let return_probes =
+            self.threads.get(&parent).map_or_else(Vec::new, |thread| thread.return_probes.clone());
+        let child = ThreadStack { pid: raw.pid, frames, return_probes, gap_until_ns: 0 };
+        self.threads.insert(raw.tid, child);
     }
 
     fn close_all(&mut self, tid: Tid, time_ns: u64, end: CallEnd, out: &mut Vec<Event>) {

@@ -31,6 +31,13 @@ const SMALLEST_RING: u64 = 4096;
 /// Largest ring, bytes.
 const LARGEST_RING: u64 = 1 << 30;
 
+/// A line on standard error. Somebody who closed it does not want to hear; the recording goes on.
+macro_rules! say {
+    ($($words:tt)*) => {
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    };
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -248,10 +255,10 @@ fn announce(
 ) -> anyhow::Result<()> {
     if !args.quiet {
         for warning in recording.warnings() {
-            eprintln!("scope: note: {warning}");
+            say!("scope: note: {warning}");
         }
         let how = if args.pid.is_some() { "; Ctrl-C ends it" } else { "" };
-        eprintln!("recording to {}{how}", output.display());
+        say!("recording to {}{how}", output.display());
     }
     tell_ready()
 }
@@ -423,13 +430,13 @@ fn summarize(args: &TraceArgs, outcome: &Outcome, output: &std::path::Path) {
         0 => "nothing lost".to_owned(),
         lost => format!("{lost} lost (a larger --ring-size or fewer functions help)"),
     };
-    eprintln!(
+    say!(
         "{}, {lost}, {} in {}",
         units::counted(outcome.events, "event"),
         units::size(outcome.bytes),
         output.display()
     );
-    eprintln!("look at it with: scope report {}", output.display());
+    say!("look at it with: scope report {}", output.display());
 }
 
 fn command_line(given: &[OsString], pid: u32) -> Vec<String> {

@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn a_machine_path_in_a_message_is_found() {
-        let log = format!("abc1234 a: b\n\nSee /ro{}/x.\n\0def5678 c: d\n", "ot");
+        let log = format!("abc1234 a: b\n\nSee /ro{}/.x.\n\0def5678 c: d\n", "ot");
         let found = check_messages(&log);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].place, "abc1234");

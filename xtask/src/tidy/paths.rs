@@ -5,8 +5,9 @@ use anyhow::Result;
 use super::Problem;
 use super::tree::Tree;
 
-/// Folders of a machine. In two parts, so that this file does not name them itself.
-const PLACES: [(&str, &str); 2] = [("/ro", "ot/"), ("/wo", "rk/")];
+/// Folders of a machine. In two parts, so that this file does not name them itself. A home counts
+/// by the hidden folders that tools keep there: its bare name also stands for other roots.
+const PLACES: [(&str, &str); 2] = [("/ro", "ot/."), ("/wo", "rk/")];
 
 pub(super) fn check(tree: &Tree) -> Result<Vec<Problem>> {
     Ok(tree
@@ -36,7 +37,7 @@ mod tests {
 
     #[test]
     fn only_a_path_from_the_root_on_counts() {
-        let root = format!("/ro{}/", "ot");
+        let root = format!("/ro{}/.", "ot");
         for (text, found) in [
             (format!("see {root}x"), true),
             (format!("\"{root}x\""), true),

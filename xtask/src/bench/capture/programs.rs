@@ -49,23 +49,24 @@ impl Programs {
     }
 }
 
-/// Compiles `FOLDER/NAME.c` to `into/NAME`, at a fixed address: rivals find functions by offset.
+/// Compiles `FOLDER/NAME.c` to `into/NAME`, at a fixed address: rivals find functions by offset. With
+/// frame pointers functions begin with `push`; another first instruction would be single-stepped.
 fn compile(source: &Path, into: &Path) -> Result<PathBuf> {
     let name = source.file_stem().context("a source has a name")?;
     let program = into.join(name);
     run(Command::new("cc")
-        .args(["-O2", "-g", "-no-pie", "-pthread", "-o"])
+        .args(["-O2", "-g", "-no-pie", "-pthread", "-fno-omit-frame-pointer", "-o"])
         .arg(&program)
         .arg(source))?;
     Ok(program)
 }
 
-/// A program whose functions keep frames, as larger ones do, so that each begins with `push`.
+/// A program whose functions save a register, as larger ones do, so that each begins with `push`.
 fn many_functions() -> String {
     let mut text = String::from(
         "#include <stdio.h>\n#include <unistd.h>\nvolatile long sink;\n\
-         #define F(n) __attribute__((noinline, optimize(\"no-omit-frame-pointer\"))) \\\n\
-         void f_##n(void) { sink += n; __asm__ volatile(\"\" ::: \"memory\"); }\n",
+         #define F(n) __attribute__((noinline)) void f_##n(void) { \\\n\
+         __asm__ volatile(\"\" ::: \"rbx\", \"memory\"); sink += n; }\n",
     );
     for number in 0..MANY {
         let _ = writeln!(text, "F({number})");

@@ -46,12 +46,17 @@ impl Recorder {
     }
 
     /// Starts a `scope` command and waits until it says that its probes are in: one byte to the
-    /// file descriptor that `SCOPE_READY_FD` names, here its standard input. `None` when it ends
-    /// without that.
+    /// file descriptor that `SCOPE_READY_FD` names. `None` when it ends without that. A shell gives
+    /// it that descriptor: this program has no safe way to.
     pub fn start_scope(programs: &Programs, arguments: &[&str]) -> Result<Option<Self>> {
         let (mut ready, writer) = std::io::pipe().context("cannot make a pipe")?;
-        let mut command = on_tracer_cpu(&programs.scope);
-        command.args(arguments).env("SCOPE_READY_FD", "0").stdin(writer);
+        let mut command = on_tracer_cpu("sh");
+        command
+            .args(["-c", "exec 9>&0 </dev/null; exec \"$@\"", "sh"])
+            .arg(&programs.scope)
+            .args(arguments)
+            .env("SCOPE_READY_FD", "9")
+            .stdin(writer);
         let mut recorder = Self::start(&mut command, &programs.folder.join("scope.stderr"))?;
         // The pipe's end in `command` would keep the read below waiting for ever.
         drop(command);
