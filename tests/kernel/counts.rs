@@ -176,7 +176,7 @@ fn functions_left_out_by_default_are_listed_and_the_others_counted() {
 fn recording_that_begins_and_ends_while_the_target_runs() {
     require_root!();
     let _turn = shared();
-    let mut target = Target::start(&Program::c("hot", C_FLAGS), &["2", "2000000000"]);
+    let mut target = Target::start(&Program::c("hot", C_FLAGS), &["2", "2000000000000"]);
     target.go();
     let recorder = Recorder::attach(target.pid(), &[EVERY, &["--duration", "300ms"]].concat());
     let trace = recorder.finish();

@@ -43,7 +43,7 @@ fn the_same_program_again_by_exec() {
     assert_eq!(report.of("becomes", "unfinished"), 2);
     let events = trace.events();
     let ended_by_exec = events.iter().filter(|event| event["end"] == "exec").count();
-    assert_eq!(ended_by_exec, 4, "`main` and `becomes`, twice");
+    assert_eq!(ended_by_exec, 3, "`becomes` twice, and `main` of the second life");
     let execs = events.iter().filter(|event| event["kind"] == "exec").count();
     assert_eq!(execs, 2);
 }

@@ -7,7 +7,9 @@ use std::process::Command;
 use rustix::process::Signal;
 use scope_tests::require_root;
 
-use super::harness::{C, EVERY, Recorder, Target, folder, rounds, run, scope, shared, wait_until};
+use super::harness::{
+    C, EVERY, NOP5_FLAGS, Program, Recorder, Target, folder, rounds, run, scope, shared, wait_until,
+};
 use super::safety::{Moments, code_is_untouched};
 
 #[test]
@@ -64,9 +66,7 @@ fn sigterm_ends_with_a_whole_trace() {
     let _turn = shared();
     let mut target = Target::start(&C("busy"), &[]);
     let recorder = Recorder::attach(target.pid(), EVERY);
-    for _ in 0..3 {
-        target.line();
-    }
+    target.wait_for_lines(5);
     recorder.signal(Signal::TERM);
     let trace = recorder.finish();
     trace.verify();
@@ -82,9 +82,7 @@ fn ctrl_c_twice_ends_with_a_trace_that_opens() {
     let _turn = shared();
     let mut target = Target::start(&C("busy"), &[]);
     let mut recorder = Recorder::attach(target.pid(), EVERY);
-    for _ in 0..3 {
-        target.line();
-    }
+    target.wait_for_lines(5);
     recorder.signal_group(Signal::INT);
     recorder.signal_group(Signal::INT);
     recorder.wait_for_end();
@@ -126,9 +124,11 @@ impl Drop for SmallDisk {
 fn full_disk_ends_with_a_trace_that_opens() {
     require_root!();
     let _turn = shared();
-    let disk = SmallDisk::new("3M");
+    // Room for the first of the files a trace is made of, 64 MiB each, not for the second.
+    let disk = SmallDisk::new("100M");
     let out = disk.path().join("full.scope");
-    let mut target = Target::start(&C("hot"), &["2", "2000000000"]);
+    let program = Program::c("hot", NOP5_FLAGS);
+    let mut target = Target::start(&program, &["2", "2000000000000"]);
     target.go();
     let pid = target.pid().to_string();
     let output = run(&["trace", &pid, "--no-tui", "--quiet", "-o", out.to_str().unwrap()]);

@@ -99,6 +99,14 @@ impl Target {
         }
     }
 
+    /// Waits until it has printed so many lines from now on.
+    pub fn wait_for_lines(&self, count: usize) {
+        while self.lines.try_recv().is_ok() {}
+        for _ in 0..count {
+            assert!(self.line().is_some(), "the target ended");
+        }
+    }
+
     /// Tells it to work.
     pub fn go(&mut self) {
         let stdin = self.stdin.as_mut().expect("its input is open until the end");
