@@ -55,7 +55,15 @@ fn compile(source: &Path, into: &Path) -> Result<PathBuf> {
     let name = source.file_stem().context("a source has a name")?;
     let program = into.join(name);
     run(Command::new("cc")
-        .args(["-O2", "-g", "-no-pie", "-pthread", "-fno-omit-frame-pointer", "-o"])
+        .args([
+            "-O2",
+            "-g",
+            "-no-pie",
+            "-pthread",
+            "-fno-omit-frame-pointer",
+            "-mno-omit-leaf-frame-pointer",
+            "-o",
+        ])
         .arg(&program)
         .arg(source))?;
     Ok(program)
