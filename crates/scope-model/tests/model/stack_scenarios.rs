@@ -284,6 +284,34 @@ fn an_exit_without_a_call_is_counted_and_ends_what_stood_below() {
 }
 
 #[test]
+fn an_exit_without_a_call_leaves_open_what_called_it_in_its_place() {
+    let mut feed = Feed::default();
+    // The entry of f2, which f1 called by a tail call, was lost.
+    feed.entry(0, 1000, CALLER).entry(1, 900, CALLER).gap(1, 3, 1, 0);
+    feed.exit(2, 900).exit(1, 900).exit(0, 1000);
+    insta::assert_snapshot!(feed.text(), @r#"
+1 t1 f0
+2 t1   f1
+3 t1     gap
+5 t1   f1 returned, crosses a gap
+6 t1 f0 returned, crosses a gap
+"#);
+    assert_eq!(feed.stacks.orphan_exits(), 1);
+}
+
+#[test]
+fn an_exit_without_a_call_ends_the_signal_handler_above_it() {
+    let mut feed = Feed::default();
+    feed.entry(0, 1000, CALLER).signal(7, 9000).exit(1, 900).exit(0, 1000);
+    insta::assert_snapshot!(feed.text(), @r#"
+1 t1 f0
+2 t1   f7
+3 t1   f7 unobserved
+4 t1 f0 returned
+"#);
+}
+
+#[test]
 fn a_call_whose_exit_was_lost_ends_lost() {
     let mut feed = Feed::default();
     feed.entry(0, 1000, CALLER).entry(1, 900, CALLER).gap(1, 3, 0, 1);
