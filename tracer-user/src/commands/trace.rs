@@ -44,12 +44,13 @@ macro_rules! say {
 ///
 /// When the target cannot be recorded; the message says why and what to do.
 pub fn run(args: TraceArgs) -> anyhow::Result<ExitCode> {
+    // First, since without privilege not even the target's files can be looked at.
+    if !args.dry_run {
+        privilege::require()?;
+    }
     let program = args.command.first().map(target::find_program).transpose()?;
     if let Some(pid) = args.pid {
         target::check(pid)?;
-    }
-    if !args.dry_run {
-        privilege::require()?;
     }
     let files = match (&program, args.pid) {
         (Some(program), _) => target::of_command(program, &args.selection.modules)?,

@@ -41,29 +41,21 @@ impl Programs {
         fs::write(&generated, many_functions()).context("cannot write a program")?;
         Ok(Self {
             scope: target_dir().join("release/scope"),
-            calls: compile(&workloads.join("bench_calls.c"), &folder)?,
-            paced: compile(&workloads.join("paced.c"), &folder)?,
-            many: compile(&generated, &folder)?,
+            calls: compile(&workloads.join("bench_calls.c"), "-O2", &folder)?,
+            // Not optimized, so that its function begins with `push` and is not single-stepped.
+            paced: compile(&workloads.join("paced.c"), "-O0", &folder)?,
+            many: compile(&generated, "-O2", &folder)?,
             folder,
         })
     }
 }
 
-/// Compiles `FOLDER/NAME.c` to `into/NAME`, at a fixed address: rivals find functions by offset. With
-/// frame pointers functions begin with `push`; another first instruction would be single-stepped.
-fn compile(source: &Path, into: &Path) -> Result<PathBuf> {
+/// Compiles `FOLDER/NAME.c` to `into/NAME`, at a fixed address: rivals find functions by offset.
+fn compile(source: &Path, optimized: &str, into: &Path) -> Result<PathBuf> {
     let name = source.file_stem().context("a source has a name")?;
     let program = into.join(name);
     run(Command::new("cc")
-        .args([
-            "-O2",
-            "-g",
-            "-no-pie",
-            "-pthread",
-            "-fno-omit-frame-pointer",
-            "-mno-omit-leaf-frame-pointer",
-            "-o",
-        ])
+        .args([optimized, "-g", "-no-pie", "-pthread", "-o"])
         .arg(&program)
         .arg(source))?;
     Ok(program)
