@@ -59,6 +59,7 @@ fn assert_no_duration_crosses_a_gap(events: &[Value]) {
             gaps.entry(gap["tid"].as_u64().unwrap()).or_default().push(span);
         }
     }
+    gaps.values_mut().for_each(|gaps| gaps.sort_unstable());
     let mut open: HashMap<u64, Vec<u64>> = HashMap::new();
     let mut crossing = 0;
     for event in events {
@@ -68,10 +69,11 @@ fn assert_no_duration_crosses_a_gap(events: &[Value]) {
             open.entry(tid).or_default().push(time);
         } else if event["kind"] == "leave" {
             let begin = open.get_mut(&tid).and_then(Vec::pop).unwrap();
-            let touches = [tid, 0].iter().filter_map(|tid| gaps.get(tid)).flatten().any(
-                // Strictly inside: a loss at the very nanosecond of an edge may be on either side.
-                |(from, until)| begin < *from && *until < time,
-            );
+            // Strictly inside: a loss at the very nanosecond of an edge may be on either side.
+            let touches = [tid, 0].iter().filter_map(|tid| gaps.get(tid)).any(|gaps| {
+                let next = gaps.partition_point(|(from, _)| *from <= begin);
+                gaps.get(next).is_some_and(|(_, until)| *until < time)
+            });
             if touches {
                 crossing += 1;
                 assert_eq!(event["crosses_gap"], true, "{event} began at {begin}");
