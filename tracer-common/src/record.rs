@@ -154,3 +154,17 @@ pub struct RestoreRequest {
     /// Stack address and the return address that belongs there, innermost first.
     pub slots: [[u64; 2]; RETURN_SLOTS],
 }
+
+/// A thread that has replaced return addresses, as the walk over all threads reports it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenReturns {
+    /// Process of the thread.
+    pub pid: u32,
+    /// The thread.
+    pub tid: u32,
+    /// Its stack pointer when it last entered the kernel, at the latest with the newest of them.
+    pub stack_pointer: u64,
+    /// Stack address of the outermost one.
+    pub outermost: u64,
+}

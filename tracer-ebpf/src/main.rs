@@ -14,6 +14,7 @@ mod functions;
 mod guard;
 mod kernel;
 mod maps;
+mod remains;
 mod ring;
 mod scheduler;
 mod syscalls;

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use anyhow::Context;
 use aya::maps::{HashMap, RingBuf};
@@ -19,7 +18,11 @@ use crate::probe::sys::{self, UPROBE_MULTI, UprobeMulti};
 pub const READY: &str = "ready";
 
 /// Pause between looks at the target once the recorder is gone.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// Looks in a row that must find nothing: the kernel takes the probes of a killed recorder out a
+/// moment after the end of its pipe is seen here.
+const CLEAR_LOOKS: u32 = 3;
 
 /// Runs the guard; the only output is one line: [`READY`] or why not.
 ///
@@ -57,12 +60,15 @@ struct Posted {
     answers: HashMap<aya::maps::MapData, u32, u64>,
     restorer: Restorer,
     _links: Vec<std::os::fd::OwnedFd>,
-    _object: Object,
+    object: Object,
 }
 
 fn post(orders: &Orders) -> anyhow::Result<Posted> {
-    let uprobes = KernelTypes::load()?.uprobe_offsets()?;
-    let mut object = Object::load(Settings::NONE, uprobes, Size::Guard)?;
+    let types = KernelTypes::load()?;
+    let uprobes = types.uprobe_offsets()?;
+    let settings = Settings { task: types.task_offsets()?, ..Settings::NONE };
+    let mut object = Object::load(settings, uprobes, Size::Guard)?;
+    remains::load(&mut object)?;
     let program = object.uprobe_program("unwind_guard", UPROBE_MULTI)?;
     let pid = if orders.children { 0 } else { orders.pid };
     let mut links = Vec::new();
@@ -92,7 +98,7 @@ fn post(orders: &Orders) -> anyhow::Result<Posted> {
         answers: object.take_map("RESTORED")?.try_into()?,
         restorer: Restorer::default(),
         _links: links,
-        _object: object,
+        object,
     })
 }
 
@@ -100,7 +106,8 @@ impl Posted {
     fn watch(&mut self, orders: &Orders) -> anyhow::Result<()> {
         let stdin = io::stdin();
         let mut recorder_lives = true;
-        loop {
+        let mut clear = 0;
+        while clear < CLEAR_LOOKS {
             let ready = {
                 let mut fds = vec![PollFd::new(&self.requests, PollFlags::IN)];
                 if recorder_lives {
@@ -123,14 +130,14 @@ impl Posted {
                     log::warn!("thread {}: {error}", request.tid);
                 }
             }
-            if recorder_lives && ready.get(1) == Some(&true) {
-                recorder_lives = false;
-                // Threads on their way into a call when the probes went need a moment to arrive.
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            if !recorder_lives && !remains::any(orders, &self.restorer) {
-                return Ok(());
+            if recorder_lives {
+                recorder_lives = ready.get(1) != Some(&true);
+            } else if remains::any(&mut self.object, orders)? {
+                clear = 0;
+            } else {
+                clear += 1;
             }
         }
+        Ok(())
     }
 }

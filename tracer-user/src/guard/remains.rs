@@ -1,70 +1,112 @@
 //! Whether replaced return addresses are left on the stacks of a target.
 //!
-//! A stack is searched for the address of the return probe, word by word, from the stack pointer up. A
-//! stale word counts as well: staying too long costs nothing, leaving too early can end the target.
+//! The kernel keeps a list of them for each thread; a program of the kernel half walks all threads and
+//! reports those whose list is not empty. The list may also hold calls that were jumped over
+//! (`longjmp`, an exception): they lie below the stack pointer, on the same stack.
 
 use std::fs;
+use std::io::Read;
+
+use anyhow::Context;
+use aya::Btf;
+use aya::programs::Iter;
+use tracer_common::OpenReturns;
 
 use super::Orders;
-use super::restore::{Restorer, trampoline};
-use crate::probe::memory::read_bytes;
+use crate::probe::object::Object;
 
-/// Longest part of a stack that is searched, bytes.
-const LONGEST_STACK: u64 = 64 << 20;
+/// Name of the program in the kernel half.
+const PROGRAM: &str = "open_returns";
+
+/// Loads the program that [`any`] runs.
+///
+/// # Errors
+///
+/// When the kernel refuses it.
+pub fn load(object: &mut Object) -> anyhow::Result<()> {
+    let types = Btf::from_sys_fs().context("cannot read the kernel's types")?;
+    program(object)?.load("task", &types).context("cannot load the walk over threads")
+}
 
 /// Whether any thread of the target has one.
-pub fn any(orders: &Orders, _restorer: &Restorer) -> bool {
-    if orders.children {
+///
+/// # Errors
+///
+/// When the kernel's list cannot be read.
+pub fn any(object: &mut Object, orders: &Orders) -> anyhow::Result<bool> {
+    let program = program(object)?;
+    let id = program.attach().context("cannot begin the walk over threads")?;
+    let mut walk =
+        program.take_link(id)?.into_file().context("cannot begin the walk over threads")?;
+    let mut bytes = Vec::new();
+    walk.read_to_end(&mut bytes).context("cannot walk over threads")?;
+    Ok(bytes
+        .chunks_exact(size_of::<OpenReturns>())
+        .map(parse)
         // Descendants are not known here: every process that has a return probe counts.
-        return all_processes().any(process);
-    }
-    process(orders.pid)
+        .filter(|found| orders.children || found.pid == orders.pid)
+        .any(|found| !is_stale(&found)))
 }
 
-fn all_processes() -> impl Iterator<Item = u32> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+fn program(object: &mut Object) -> anyhow::Result<&mut Iter> {
+    let program =
+        object.ebpf().program_mut(PROGRAM).context("the kernel half has no walk over threads")?;
+    Ok(program.try_into()?)
 }
 
-fn process(pid: u32) -> bool {
-    // Without this mapping no return probe was ever hit.
-    let Some(address) = trampoline(pid) else { return false };
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
-    tasks
-        .filter_map(|task| task.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .any(|tid| thread(pid, tid, address))
+fn parse(bytes: &[u8]) -> OpenReturns {
+    let int =
+        |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let long = |at: usize| u64::from(int(at)) | (u64::from(int(at + 4)) << 32);
+    OpenReturns { pid: int(0), tid: int(4), stack_pointer: long(8), outermost: long(16) }
 }
 
-fn thread(pid: u32, tid: u32, trampoline: u64) -> bool {
-    // "running" while it runs, else the system call, its arguments, stack pointer and instruction.
-    let Ok(state) = fs::read_to_string(format!("/proc/{pid}/task/{tid}/syscall")) else {
-        // Ended meanwhile.
-        return false;
-    };
-    let words: Vec<&str> = state.split_whitespace().collect();
-    let Some(sp) = words
-        .len()
-        .checked_sub(2)
-        .and_then(|index| u64::from_str_radix(words[index].strip_prefix("0x")?, 16).ok())
-    else {
-        // Running: where its stack ends is not known. Looked at again soon.
-        return true;
-    };
-    let Some(end) = mapping_end(pid, sp) else { return false };
-    let length = (end - sp).min(LONGEST_STACK) as usize;
-    let Ok(bytes) = read_bytes(pid, sp & !7, length & !7) else { return false };
-    bytes.chunks_exact(8).any(|word| word == trampoline.to_ne_bytes())
+/// Whether even the outermost call is gone: it lies below the stack pointer, and not because one of
+/// the two is on a signal stack.
+fn is_stale(found: &OpenReturns) -> bool {
+    found.outermost < found.stack_pointer
+        && mapping(found.pid, found.outermost)
+            .is_none_or(|(start, end)| (start..end).contains(&found.stack_pointer))
 }
 
-/// End of the mapping that holds an address.
-fn mapping_end(pid: u32, address: u64) -> Option<u64> {
+/// Bounds of the mapping that holds an address.
+fn mapping(pid: u32, address: u64) -> Option<(u64, u64)> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     maps.lines().find_map(|line| {
         let (start, end) = line.split(' ').next()?.split_once('-')?;
         let number = |text| u64::from_str_radix(text, 16).ok();
         let (start, end) = (number(start)?, number(end)?);
-        (start..end).contains(&address).then_some(end)
+        (start..end).contains(&address).then_some((start, end))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_the_layout_of_the_kernel_half() {
+        let raw = OpenReturns { pid: 3, tid: 4, stack_pointer: 1 << 40, outermost: (1 << 41) + 8 };
+        let mut bytes = Vec::new();
+        bytes.extend(raw.pid.to_ne_bytes());
+        bytes.extend(raw.tid.to_ne_bytes());
+        bytes.extend(raw.stack_pointer.to_ne_bytes());
+        bytes.extend(raw.outermost.to_ne_bytes());
+        assert_eq!(bytes.len(), size_of_val(&raw));
+        assert_eq!(parse(&bytes), raw);
+    }
+
+    #[test]
+    fn a_call_below_the_stack_pointer_is_stale_only_on_the_same_stack() {
+        let here = 0_u64;
+        let address = std::ptr::from_ref(&here) as u64;
+        let pid = std::process::id();
+        let elsewhere = std::ptr::from_ref(&PROGRAM) as u64;
+        let found =
+            |outermost, stack_pointer| OpenReturns { pid, tid: pid, stack_pointer, outermost };
+        assert!(is_stale(&found(address, address + 8)));
+        assert!(!is_stale(&found(address + 8, address)));
+        let (low, high) = (address.min(elsewhere), address.max(elsewhere));
+        assert!(!is_stale(&found(low, high)));
+    }
 }

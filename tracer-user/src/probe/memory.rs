@@ -56,24 +56,6 @@ fn transfer(pid: u32, words: &mut [Word], write: bool) -> io::Result<()> {
     }
 }
 
-/// Reads `length` bytes; fewer where the memory ends before.
-///
-/// # Errors
-///
-/// When the process is gone or nothing is mapped there.
-pub fn read_bytes(pid: u32, address: u64, length: usize) -> io::Result<Vec<u8>> {
-    let pid = libc::pid_t::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let mut bytes = vec![0; length];
-    let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: length };
-    let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: length };
-    // SAFETY: the local vector is `bytes`, exclusively owned; the remote address is checked by the kernel.
-    let moved =
-        unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
-    let moved = usize::try_from(moved).map_err(|_| io::Error::last_os_error())?;
-    bytes.truncate(moved);
-    Ok(bytes)
-}
-
 /// Has this process ignore a signal.
 pub fn ignore_signal(signal: i32) {
     // SAFETY: ignoring installs no handler.
