@@ -7,15 +7,21 @@
 //! holds the thread until that has written the addresses back. Where an exception has been caught,
 //! the same list serves to put the probes' addresses in again for the calls that survived.
 //!
-//! The thread is held by waiting in place, for microseconds: a program under a uprobe may not sleep,
-//! and a stop signal would be seen by others.
+//! The thread is held by waiting in place, for microseconds: no helper lets a program sleep until it is
+//! woken, and a stop signal would be seen by others. But it must give way to the guard process, which
+//! may be waiting for this very CPU, and a kernel without preemption takes a CPU away only where code
+//! offers it. Copying from the thread's own memory through the helper for any task's memory is such a
+//! place: it pins the page and asks the scheduler each time (`__get_user_pages`). Only sleepable
+//! programs may call it.
 
 use core::ffi::c_void;
 use core::ptr;
 
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_RB_FORCE_WAKEUP;
-use aya_ebpf::helpers::generated::{bpf_get_attach_cookie, bpf_get_current_task};
+use aya_ebpf::helpers::generated::{
+    bpf_copy_from_user_task, bpf_get_attach_cookie, bpf_get_current_task, bpf_get_current_task_btf,
+};
 use aya_ebpf::helpers::{bpf_ktime_get_ns, bpf_loop};
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
@@ -34,10 +40,12 @@ struct Wait {
     tid: u32,
     ticket: u64,
     until_ns: u64,
+    /// An address in the thread's memory.
+    address: u64,
 }
 
 /// At an entry point of the unwinder (cookie 0), and where an exception has been caught (cookie 1).
-#[uprobe]
+#[uprobe(sleepable)]
 pub fn unwind_guard(ctx: ProbeContext) -> u32 {
     let offsets = UPROBES.load();
     // SAFETY: the helper has no preconditions.
@@ -81,7 +89,7 @@ pub fn unwind_guard(ctx: ProbeContext) -> u32 {
         (*request).rearm = bpf_get_attach_cookie(ctx.as_ptr()) as u32;
     }
     entry.submit(u64::from(BPF_RB_FORCE_WAKEUP));
-    let mut wait = Wait { tid, ticket: now, until_ns: now + PATIENCE_NS };
+    let mut wait = Wait { tid, ticket: now, until_ns: now + PATIENCE_NS, address: sp };
     // SAFETY: the callback has the signature the helper asks for, and `wait` outlives the call.
     unsafe {
         bpf_loop(ROUNDS, is_answered as *mut c_void, ptr::from_mut(&mut wait).cast(), 0);
@@ -96,6 +104,18 @@ extern "C" fn is_answered(_round: u64, wait: *mut Wait) -> i64 {
     // SAFETY: only this thread and the guard process touch this key.
     if unsafe { RESTORED.get(&wait.tid) }.is_some_and(|ticket| *ticket == wait.ticket) {
         return 1;
+    }
+    let mut word = 0_u64;
+    // SAFETY: writes 8 bytes to `word`; the task is the running one, so it lives. What is read does not
+    // matter, nor whether it can be.
+    unsafe {
+        bpf_copy_from_user_task(
+            (&raw mut word).cast(),
+            size_of::<u64>() as u32,
+            wait.address as *const c_void,
+            bpf_get_current_task_btf(),
+            0,
+        );
     }
     // SAFETY: the helper has no preconditions.
     i64::from(unsafe { bpf_ktime_get_ns() } > wait.until_ns)

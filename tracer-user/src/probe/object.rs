@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use aya::maps::{Map, MapData};
 use aya::programs::RawTracePoint;
 use aya::{Ebpf, EbpfLoader, Pod};
+use aya_obj::ProgramSection;
 use tracer_common::{Control, Loss, LostTotals, Settings, UprobeOffsets};
 
 use super::sys;
@@ -142,21 +143,27 @@ impl Object {
         name: &str,
         expected_attach_type: u32,
     ) -> Result<OwnedFd, ObjectError> {
-        let function = self
+        let (program, function) = self
             .parsed
             .programs
             .get(name)
-            .and_then(|program| self.parsed.functions.get(&program.function_key()))
+            .and_then(|program| {
+                Some((program, self.parsed.functions.get(&program.function_key())?))
+            })
             .ok_or_else(|| ObjectError::Malformed(format!("it has no program {name}")))?;
         let types = self.types.as_ref().map(|types| sys::FunctionTypes {
             btf: types.as_fd(),
             records: function.func_info.func_info_bytes(),
             count: function.func_info.len() as u32,
         });
-        let instructions = &function.instructions;
-        sys::load_uprobe_program(name, instructions, expected_attach_type, types.as_ref()).map_err(
-            |error| ObjectError::Refused { program: name.into(), error: error.to_string() },
-        )
+        sys::load_uprobe_program(&sys::UprobeProgram {
+            name,
+            instructions: &function.instructions,
+            expected_attach_type,
+            sleepable: matches!(program.section, ProgramSection::UProbe { sleepable: true }),
+            types,
+        })
+        .map_err(|error| ObjectError::Refused { program: name.into(), error: error.to_string() })
     }
 
     /// Loads a program and attaches it to the raw tracepoint of the same name.

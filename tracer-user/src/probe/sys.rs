@@ -16,6 +16,7 @@ const BPF_LINK_CREATE: c_long = 28;
 
 const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 const BPF_PROG_TYPE_KPROBE: u32 = 2;
+const BPF_F_SLEEPABLE: u32 = 1 << 4;
 const BPF_F_UPROBE_MULTI_RETURN: u32 = 1;
 
 /// `BPF_TRACE_UPROBE_MULTI`: a program for `uprobe_multi` links, Linux 6.6.
@@ -183,28 +184,40 @@ pub struct FunctionTypes<'a> {
     pub count: u32,
 }
 
-/// Loads a program of type kprobe, which is what uprobes run. Programs with callbacks need `types`.
+/// A program of type kprobe, which is what uprobes run.
+#[derive(Debug)]
+pub struct UprobeProgram<'a> {
+    /// Its name, of which the kernel keeps 15 bytes.
+    pub name: &'a str,
+    /// Its code, with the references to maps resolved.
+    pub instructions: &'a [bpf_insn],
+    /// 0, [`UPROBE_MULTI`] or [`UPROBE_SESSION`].
+    pub expected_attach_type: u32,
+    /// It may call helpers that sleep.
+    pub sleepable: bool,
+    /// Programs with callbacks need them.
+    pub types: Option<FunctionTypes<'a>>,
+}
+
+/// Loads a program that a uprobe will run.
 ///
 /// # Errors
 ///
 /// Those of `BPF_PROG_LOAD`, with the end of the verifier's log where there is one.
-pub fn load_uprobe_program(
-    name: &str,
-    instructions: &[bpf_insn],
-    expected_attach_type: u32,
-    types: Option<&FunctionTypes<'_>>,
-) -> io::Result<OwnedFd> {
+pub fn load_uprobe_program(program: &UprobeProgram<'_>) -> io::Result<OwnedFd> {
+    let types = program.types.as_ref();
     let load = |log: &mut [u8]| {
         let mut attribute = ProgLoad {
             prog_type: BPF_PROG_TYPE_KPROBE,
-            insn_cnt: u32::try_from(instructions.len()).unwrap_or(u32::MAX),
-            insns: instructions.as_ptr() as u64,
+            insn_cnt: u32::try_from(program.instructions.len()).unwrap_or(u32::MAX),
+            insns: program.instructions.as_ptr() as u64,
             license: c"GPL".as_ptr() as u64,
             log_level: u32::from(!log.is_empty()),
             log_size: u32::try_from(log.len()).unwrap_or(0),
             log_buf: if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 },
-            prog_name: object_name(name),
-            expected_attach_type,
+            prog_flags: if program.sleepable { BPF_F_SLEEPABLE } else { 0 },
+            prog_name: object_name(program.name),
+            expected_attach_type: program.expected_attach_type,
             prog_btf_fd: types.map_or(0, |types| types.btf.as_raw_fd().cast_unsigned()),
             func_info_rec_size: types.map_or(0, |_| 8),
             func_info: types.map_or(0, |types| types.records.as_ptr() as u64),
