@@ -3,6 +3,8 @@
 //! Three ways to be attached, chosen by the user half: one session program for both (Linux 6.13),
 //! a pair under `uprobe_multi` (6.6), the same pair under perf-event uprobes.
 
+use core::ffi::c_void;
+
 use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::generated::{bpf_get_attach_cookie, bpf_get_func_ip};
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_probe_read_user};
@@ -21,8 +23,17 @@ const SKIP_RETURN: u32 = 1;
 
 /// Entry and return of a function under one link. At the return, the instruction pointer is
 /// already the caller's.
-#[uprobe]
-pub fn function_session(ctx: ProbeContext) -> u32 {
+///
+/// Written without aya's attribute, whose programs always return 0: here the result of the entry says
+/// whether the kernel is to watch the return.
+///
+/// # Safety
+///
+/// The kernel calls it with its own context.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "uprobe")]
+pub unsafe extern "C" fn function_session(regs: *mut c_void) -> u32 {
+    let ctx = ProbeContext::new(regs);
     // SAFETY: `regs` is the context the kernel handed in; the helper takes that context.
     let (ip, probed) = unsafe { ((*ctx.regs).rip, bpf_get_func_ip(ctx.as_ptr())) };
     if ip == probed {
