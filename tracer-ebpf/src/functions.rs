@@ -13,7 +13,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use tracer_common::{FunctionFlags, Record, RecordKind};
 
 use crate::kernel::Task;
-use crate::maps::{FUNCTIONS, PROCESSES, SETTINGS};
+use crate::maps::{FUNCTIONS, PROCESSES, setting};
 use crate::ring::{Head, send};
 
 /// From a session's entry: the return is to be seen.
@@ -93,7 +93,7 @@ fn enter(ctx: &ProbeContext) -> u32 {
     // SAFETY: `regs` is the context the kernel handed in.
     let sp = unsafe { (*ctx.regs).rsp };
     let on_signal_stack = Task::current().signal_stack_holds(sp);
-    let watched = SETTINGS.load().watch_returns != 0 && !on_signal_stack;
+    let watched = setting!(watch_returns) != 0 && !on_signal_stack;
     let mut flags = 0;
     if !watched {
         flags |= Record::FLAG_UNWATCHED;
@@ -129,5 +129,5 @@ pub fn current() -> (u32, u32) {
 #[inline(always)]
 fn is_traced(pid: u32) -> bool {
     // SAFETY: nothing is ever removed and inserted again within one run of a program.
-    SETTINGS.load().filter_functions == 0 || unsafe { PROCESSES.get(&pid) }.is_some()
+    setting!(filter_functions) == 0 || unsafe { PROCESSES.get(&pid) }.is_some()
 }

@@ -4,6 +4,8 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
 
+use crate::maps::setting;
+
 /// A task, by address.
 #[derive(Clone, Copy)]
 pub struct Task(pub u64);
@@ -17,38 +19,37 @@ impl Task {
     /// Whether an address lies on the thread's alternate signal stack.
     #[inline(always)]
     pub fn signal_stack_holds(self, address: u64) -> bool {
-        let [start, size]: [u64; 2] = read(self.0, crate::maps::SETTINGS.load().task.signal_stack);
+        let [start, size]: [u64; 2] = read(self.0, setting!(task.signal_stack));
         address.wrapping_sub(start) < size
     }
 
     pub fn tid(self) -> u32 {
-        read(self.0, crate::maps::SETTINGS.load().task.pid)
+        read(self.0, setting!(task.pid))
     }
 
     pub fn pid(self) -> u32 {
-        read(self.0, crate::maps::SETTINGS.load().task.tgid)
+        read(self.0, setting!(task.tgid))
     }
 
     pub fn exit_code(self) -> u32 {
-        read(self.0, crate::maps::SETTINGS.load().task.exit_code)
+        read(self.0, setting!(task.exit_code))
     }
 
     /// State bits; kept in 32 bits since Linux 5.14, and the low half of a long before.
     pub fn state(self) -> u32 {
-        read(self.0, crate::maps::SETTINGS.load().task.state)
+        read(self.0, setting!(task.state))
     }
 
     /// The 16 bytes of its name.
     pub fn name(self) -> (u64, u64) {
-        let offset = crate::maps::SETTINGS.load().task.comm;
+        let offset = setting!(task.comm);
         (read(self.0, offset), read(self.0 + 8, offset))
     }
 
     /// Whether no thread of its process is left alive.
     pub fn is_last(self) -> bool {
-        let offsets = crate::maps::SETTINGS.load().task;
-        let signal: u64 = read(self.0, offsets.signal);
-        let live: u32 = read(signal, offsets.signal_live);
+        let signal: u64 = read(self.0, setting!(task.signal));
+        let live: u32 = read(signal, setting!(task.signal_live));
         live == 0
     }
 }

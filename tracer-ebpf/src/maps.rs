@@ -51,3 +51,13 @@ pub static SETTINGS: Global<Settings> = Global::new(Settings::NONE);
 /// Offsets of the kernel's return-probe bookkeeping, fixed at load.
 #[unsafe(no_mangle)]
 pub static UPROBES: Global<UprobeOffsets> = Global::new(UprobeOffsets::NONE);
+
+/// One of [`SETTINGS`]. `Global::load` would read them all, at each use.
+macro_rules! setting {
+    ($($field:ident).+) => {{
+        let settings = (&raw const $crate::maps::SETTINGS).cast::<tracer_common::Settings>();
+        // SAFETY: `Global` is transparent over the settings, which never change once programs run.
+        unsafe { core::ptr::read_volatile(&raw const (*settings).$($field).+) }
+    }};
+}
+pub(crate) use setting;

@@ -6,7 +6,7 @@ use tracer_common::{Record, RecordKind};
 
 use crate::functions::current;
 use crate::kernel::Task;
-use crate::maps::{PROCESSES, SETTINGS};
+use crate::maps::{PROCESSES, setting};
 use crate::ring::{Head, send};
 
 /// `sched_switch(preempt, prev, next[, prev_state])`.
@@ -17,7 +17,7 @@ pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
     let next = Task(ctx.arg(2));
     let pid = previous.pid();
     if is_traced(pid) {
-        let state = if SETTINGS.load().task.switch_has_state != 0 {
+        let state = if setting!(task.switch_has_state) != 0 {
             ctx.arg::<u64>(3) as u32
         } else {
             previous.state()

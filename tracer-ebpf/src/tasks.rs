@@ -6,7 +6,7 @@ use tracer_common::{Record, RecordKind};
 
 use crate::functions::current;
 use crate::kernel::{Task, read};
-use crate::maps::{PROCESSES, SETTINGS};
+use crate::maps::{PROCESSES, setting};
 use crate::ring::{Head, send};
 use crate::scheduler::is_traced;
 
@@ -29,7 +29,7 @@ pub fn task_newtask(ctx: RawTracePointContext) -> i32 {
     }
     if clone_flags & CLONE_THREAD != 0 {
         flags |= Record::FLAG_SAME_PROCESS;
-    } else if SETTINGS.load().follow_forks == 0 || PROCESSES.insert(&pid, &1, 0).is_err() {
+    } else if setting!(follow_forks) == 0 || PROCESSES.insert(&pid, &1, 0).is_err() {
         return 0;
     }
     let (a, b) = child.name();

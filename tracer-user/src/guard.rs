@@ -19,10 +19,13 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-/// What a guard is told when it starts: one line of JSON on its standard input. The end of that input
-/// tells it that the recorder is gone.
+/// What a guard is told when it starts: one line of JSON on its standard input. A second line,
+/// [`process::OVER`], tells it that the probes are out; the end of the input without it, that the recorder
+/// is dying.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Orders {
+    /// Process id of the recorder.
+    pub recorder: u32,
     /// The target.
     pub pid: u32,
     /// Children of the target too.
@@ -42,10 +45,10 @@ pub struct FileOrders {
     pub resumes: Vec<u64>,
 }
 
-/// A running guard, as its recorder holds it. Dropping it tells it that recording is over.
+/// A running guard, as its recorder holds it. Dropped, it waits for the recorder's end.
 #[derive(Debug)]
 pub struct Guard {
-    _orders: ChildStdin,
+    orders: ChildStdin,
 }
 
 impl Guard {
@@ -70,10 +73,16 @@ impl Guard {
         let mut answer = String::new();
         BufReader::new(stdout).read_line(&mut answer)?;
         match answer.trim_end() {
-            process::READY => Ok(Self { _orders: stdin }),
+            process::READY => Ok(Self { orders: stdin }),
             "" => Err(io::Error::other("the guard ended before it was ready")),
             why => Err(io::Error::other(why.to_owned())),
         }
+    }
+
+    /// Tells it that the probes are out: it stays for the calls that are still open, and no longer.
+    pub fn dismiss(mut self) {
+        // A guard that is gone needs no word.
+        let _ = writeln!(self.orders, "{}", process::OVER);
     }
 }
 

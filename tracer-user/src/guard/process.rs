@@ -1,15 +1,17 @@
 //! The guard's main loop.
 
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::io::{self, BufRead, Write};
+use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
 use aya::maps::{HashMap, RingBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, pidfd_open};
 use tracer_common::Settings;
 
+use super::Orders;
+use super::remains::{self, Cleared};
 use super::restore::{Request, Restorer};
-use super::{Orders, remains};
 use crate::probe::btf::KernelTypes;
 use crate::probe::object::{Object, Size};
 use crate::probe::sys::{self, UPROBE_MULTI, UprobeMulti};
@@ -17,12 +19,11 @@ use crate::probe::sys::{self, UPROBE_MULTI, UprobeMulti};
 /// What the guard says when its probes are in.
 pub const READY: &str = "ready";
 
-/// Pause between looks at the target once the recorder is gone.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+/// What the recorder says when its probes are out.
+pub const OVER: &str = "over";
 
-/// Looks in a row that must find nothing: the kernel takes the probes of a killed recorder out a
-/// moment after the end of its pipe is seen here.
-const CLEAR_LOOKS: u32 = 3;
+/// Pause between looks at the target once the probes are out.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Runs the guard; the only output is one line: [`READY`] or why not.
 ///
@@ -49,9 +50,14 @@ pub fn run() -> anyhow::Result<()> {
             return Ok(());
         }
     };
+    let recorder = rustix::process::getppid()
+        .filter(|parent| parent.as_raw_pid().cast_unsigned() == orders.recorder)
+        .context("the recorder is gone")?;
+    let recorder =
+        pidfd_open(recorder, PidfdFlags::empty()).context("cannot watch the recorder")?;
     println!("{READY}");
     io::stdout().flush()?;
-    posted.watch(&orders)
+    posted.watch(&orders, &recorder)
 }
 
 /// The guard's probes and maps.
@@ -59,7 +65,7 @@ struct Posted {
     requests: RingBuf<aya::maps::MapData>,
     answers: HashMap<aya::maps::MapData, u32, u64>,
     restorer: Restorer,
-    _links: Vec<std::os::fd::OwnedFd>,
+    _links: Vec<OwnedFd>,
     object: Object,
 }
 
@@ -102,40 +108,58 @@ fn post(orders: &Orders) -> anyhow::Result<Posted> {
     })
 }
 
+/// How far the end of the recording has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recording {
+    Runs,
+    /// The recorder is dying; the kernel takes its probes out before it lets go of the process.
+    Dying,
+    /// No probe will be hit any more.
+    Over,
+}
+
 impl Posted {
-    fn watch(&mut self, orders: &Orders) -> anyhow::Result<()> {
+    fn watch(&mut self, orders: &Orders, recorder: &OwnedFd) -> anyhow::Result<()> {
         let stdin = io::stdin();
-        let mut recorder_lives = true;
-        let mut clear = 0;
-        while clear < CLEAR_LOOKS {
-            let ready = {
-                let mut fds = vec![PollFd::new(&self.requests, PollFlags::IN)];
-                if recorder_lives {
-                    fds.push(PollFd::new(&stdin, PollFlags::IN));
-                }
-                let timeout = if recorder_lives { None } else { Some(&LOOK) };
-                match poll(&mut fds, timeout) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
-                fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>()
-            };
-            while let Some(item) = self.requests.next() {
-                let Some(request) = Request::parse(&item) else { continue };
-                drop(item);
-                let outcome = self.restorer.answer(&request);
-                // The thread waits for this; it must go on whatever the outcome.
-                self.answers.insert(request.tid, request.ticket, 0)?;
-                if let Err(error) = outcome {
-                    log::warn!("thread {}: {error}", request.tid);
-                }
+        let mut recording = Recording::Runs;
+        let mut cleared = Cleared::default();
+        loop {
+            let mut fds = vec![PollFd::new(&self.requests, PollFlags::IN)];
+            match recording {
+                Recording::Runs => fds.push(PollFd::new(&stdin, PollFlags::IN)),
+                Recording::Dying => fds.push(PollFd::new(recorder, PollFlags::IN)),
+                Recording::Over => {}
             }
-            if recorder_lives {
-                recorder_lives = ready.get(1) != Some(&true);
-            } else if remains::any(&mut self.object, orders)? {
-                clear = 0;
-            } else {
-                clear += 1;
+            match poll(&mut fds, (recording == Recording::Over).then_some(&LOOK)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let news = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
+            self.answer()?;
+            match recording {
+                Recording::Runs if news => {
+                    let mut line = String::new();
+                    stdin.lock().read_line(&mut line)?;
+                    recording =
+                        if line.trim_end() == OVER { Recording::Over } else { Recording::Dying };
+                }
+                Recording::Dying if news => recording = Recording::Over,
+                Recording::Over if !cleared.any_remain(&mut self.object, orders)? => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Serves the threads that wait.
+    fn answer(&mut self) -> anyhow::Result<()> {
+        while let Some(item) = self.requests.next() {
+            let Some(request) = Request::parse(&item) else { continue };
+            drop(item);
+            let outcome = self.restorer.answer(&request);
+            // The thread waits for this; it must go on whatever the outcome.
+            self.answers.insert(request.tid, request.ticket, 0)?;
+            if let Err(error) = outcome {
+                log::warn!("thread {}: {error}", request.tid);
             }
         }
         Ok(())

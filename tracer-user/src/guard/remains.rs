@@ -4,6 +4,7 @@
 //! reports those whose list is not empty. The list may also hold calls that were jumped over
 //! (`longjmp`, an exception): they lie below the stack pointer, on the same stack.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 
@@ -18,7 +19,7 @@ use crate::probe::object::Object;
 /// Name of the program in the kernel half.
 const PROGRAM: &str = "open_returns";
 
-/// Loads the program that [`any`] runs.
+/// Loads the program that [`Cleared::any_remain`] runs.
 ///
 /// # Errors
 ///
@@ -28,24 +29,46 @@ pub fn load(object: &mut Object) -> anyhow::Result<()> {
     program(object)?.load("task", &types).context("cannot load the walk over threads")
 }
 
-/// Whether any thread of the target has one.
-///
-/// # Errors
-///
-/// When the kernel's list cannot be read.
-pub fn any(object: &mut Object, orders: &Orders) -> anyhow::Result<bool> {
+/// Threads all of whose calls were seen jumped over. With the probes out, a list only shrinks: what was
+/// stale once stays so, wherever the thread's stack pointer goes.
+#[derive(Debug, Default)]
+pub struct Cleared(HashSet<(u32, u64)>);
+
+impl Cleared {
+    /// Whether any thread of the target still has a replaced address to return through. To be asked when
+    /// the probes are out.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel's list cannot be read.
+    pub fn any_remain(&mut self, object: &mut Object, orders: &Orders) -> anyhow::Result<bool> {
+        let mut remain = false;
+        for found in open_returns(object)? {
+            // Descendants are not known here: every process that has a return probe counts.
+            if !orders.children && found.pid != orders.pid {
+                continue;
+            }
+            let thread = (found.tid, found.outermost);
+            if !self.0.contains(&thread) {
+                if is_stale(&found) {
+                    self.0.insert(thread);
+                } else {
+                    remain = true;
+                }
+            }
+        }
+        Ok(remain)
+    }
+}
+
+fn open_returns(object: &mut Object) -> anyhow::Result<Vec<OpenReturns>> {
     let program = program(object)?;
     let id = program.attach().context("cannot begin the walk over threads")?;
     let mut walk =
         program.take_link(id)?.into_file().context("cannot begin the walk over threads")?;
     let mut bytes = Vec::new();
     walk.read_to_end(&mut bytes).context("cannot walk over threads")?;
-    Ok(bytes
-        .chunks_exact(size_of::<OpenReturns>())
-        .map(parse)
-        // Descendants are not known here: every process that has a return probe counts.
-        .filter(|found| orders.children || found.pid == orders.pid)
-        .any(|found| !is_stale(&found)))
+    Ok(bytes.chunks_exact(size_of::<OpenReturns>()).map(parse).collect())
 }
 
 fn program(object: &mut Object) -> anyhow::Result<&mut Iter> {

@@ -262,8 +262,9 @@ impl Recording {
         drop(object);
         drains.finish();
         let finished = pipeline.join().map_err(|_| anyhow!("the pipeline thread panicked"))?;
-        // From here on the guard knows that no probe will be set any more.
-        drop(guard);
+        if let Some(guard) = guard {
+            guard.dismiss();
+        }
         let mut warnings = self.warnings;
         if finished.unknown_records > 0 {
             warnings.push(format!("{} records of unknown kind", finished.unknown_records));
@@ -298,7 +299,7 @@ fn start_guard(pid: u32, children: bool, files: &Files) -> anyhow::Result<Option
     if orders.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Guard::start(&Orders { pid, children, files: orders })?))
+    Ok(Some(Guard::start(&Orders { recorder: std::process::id(), pid, children, files: orders })?))
 }
 
 fn create_rings(object: &mut Object, size: u32) -> anyhow::Result<Vec<Ring>> {
