@@ -12,7 +12,7 @@ use aya_ebpf::macros::{uprobe, uretprobe};
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use tracer_common::{FunctionFlags, Record, RecordKind};
 
-use crate::kernel::Task;
+use crate::kernel::signal_stack_holds;
 use crate::maps::{FUNCTIONS, PROCESSES, setting};
 use crate::ring::{Head, send};
 
@@ -92,7 +92,7 @@ fn enter(ctx: &ProbeContext) -> u32 {
     }
     // SAFETY: `regs` is the context the kernel handed in.
     let sp = unsafe { (*ctx.regs).rsp };
-    let on_signal_stack = Task::current().signal_stack_holds(sp);
+    let on_signal_stack = signal_stack_holds(sp);
     let watched = setting!(watch_returns) != 0 && !on_signal_stack;
     let mut flags = 0;
     if !watched {

@@ -281,7 +281,7 @@ fn tracefs() -> Check {
 fn tracepoints(object: &mut Object) -> Check {
     let missing: Vec<&str> = TRACEPOINTS
         .into_iter()
-        .filter(|tracepoint| object.attach_raw_tracepoint(tracepoint).is_err())
+        .filter(|tracepoint| object.attach_tracepoint(tracepoint).is_err())
         .collect();
     if missing.is_empty() {
         return ok("tracepoints", "scheduler, tasks and system calls");

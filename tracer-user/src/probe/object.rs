@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use aya::maps::{Map, MapData};
-use aya::programs::RawTracePoint;
-use aya::{Ebpf, EbpfLoader, Pod};
+use aya::programs::Program;
+use aya::{Btf, Ebpf, EbpfLoader, Pod};
 use aya_obj::ProgramSection;
 use tracer_common::{Control, Loss, LostTotals, Settings, UprobeOffsets};
 
@@ -166,24 +166,32 @@ impl Object {
         .map_err(|error| ObjectError::Refused { program: name.into(), error: error.to_string() })
     }
 
-    /// Loads a program and attaches it to the raw tracepoint of the same name.
+    /// Loads a program and attaches it to the tracepoint of the same name.
     ///
     /// # Errors
     ///
     /// When the kernel has no such tracepoint, or refuses the program.
-    pub fn attach_raw_tracepoint(&mut self, name: &str) -> Result<(), ObjectError> {
+    pub fn attach_tracepoint(&mut self, name: &str) -> Result<(), ObjectError> {
         let refused = |error: &dyn std::error::Error| ObjectError::Refused {
             program: name.into(),
             error: chain(error),
         };
-        let program: &mut RawTracePoint = self
+        let program = self
             .ebpf
             .program_mut(name)
-            .ok_or_else(|| ObjectError::Malformed(format!("it has no program {name}")))?
-            .try_into()
-            .map_err(|error: aya::programs::ProgramError| refused(&error))?;
-        program.load().map_err(|error| refused(&error))?;
-        program.attach(name).map_err(|error| refused(&error))?;
+            .ok_or_else(|| ObjectError::Malformed(format!("it has no program {name}")))?;
+        match program {
+            Program::RawTracePoint(program) => {
+                program.load().map_err(|error| refused(&error))?;
+                program.attach(name).map_err(|error| refused(&error))?;
+            }
+            Program::BtfTracePoint(program) => {
+                let types = Btf::from_sys_fs().map_err(|error| refused(&error))?;
+                program.load(name, &types).map_err(|error| refused(&error))?;
+                program.attach().map_err(|error| refused(&error))?;
+            }
+            _ => return Err(ObjectError::Malformed(format!("{name} is for no tracepoint"))),
+        }
         Ok(())
     }
 

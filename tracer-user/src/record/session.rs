@@ -173,7 +173,7 @@ impl Recording {
         );
         let files = file_sites(setup.files, &setup.sites)?;
         for tracepoint in TRACEPOINTS {
-            object.attach_raw_tracepoint(tracepoint)?;
+            object.attach_tracepoint(tracepoint)?;
         }
         let writer = TraceWriter::create(
             &setup.output,
