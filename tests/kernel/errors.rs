@@ -79,6 +79,16 @@ fn nothing_matches_and_the_nearest_name_is_suggested() {
 }
 
 #[test]
+fn a_name_of_a_library_and_the_module_is_suggested() {
+    require_root!();
+    let _turn = shared();
+    let mut target = Target::start(&C("recursion"), &[]);
+    let message = trace_fails(&[&target.pid().to_string(), "-F", "pthread_mutex_*"]);
+    assert_says(&message, &["pthread_mutex_*", "libc.so.6", "--module"]);
+    assert!(target.is_running());
+}
+
+#[test]
 fn the_same_process_twice() {
     require_root!();
     let _turn = shared();

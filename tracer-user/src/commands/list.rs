@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use scope_symbols::Image;
 use scope_symbols::select::{Plan, Selection, plan};
 use serde::Serialize;
 
@@ -21,13 +20,10 @@ use crate::record::target::{self, Files};
 /// Lists the functions.
 pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let files = files(args)?;
-    let images: Vec<(_, &Image)> =
-        files.modules.iter().map(|module| (module.module.id, &module.image)).collect();
-    let main = images.first().map(|(id, _)| *id).context("no file with functions")?;
+    let (main, images) = files.images().context("no file with functions")?;
     let mut selection = trace::selection(&args.selection);
     // By their paths now: names were resolved when the files were found.
-    selection.modules =
-        files.modules.iter().skip(1).map(|module| module.image.path.clone()).collect();
+    selection.modules = files.named();
     let plan = plan(&images, main, &selection)?;
     let listing = Listing::new(args, &files, &plan, &selection);
     let mut out = output::stdout();

@@ -9,8 +9,8 @@ use std::process::{Child, ExitCode, ExitStatus};
 use anyhow::{Context, bail, ensure};
 use rustix::event::{PollFd, PollFlags, poll};
 use scope_model::Function;
+use scope_symbols::glob::Glob;
 use scope_symbols::select::{Plan, Selection, plan};
-use scope_symbols::{Image, glob::Glob};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -91,13 +91,10 @@ pub fn choose(
     wish: &cli::Selection,
     max_functions: Option<usize>,
 ) -> anyhow::Result<Plan> {
-    let images: Vec<(_, &Image)> =
-        files.modules.iter().map(|module| (module.module.id, &module.image)).collect();
-    let main = images.first().map(|(id, _)| *id).context("the target has no main executable")?;
+    let (main, images) = files.images().context("the target has no main executable")?;
     let mut selection = selection(wish);
     // By their paths now: names were resolved when the files were found.
-    selection.modules =
-        files.modules.iter().skip(1).map(|module| module.image.path.clone()).collect();
+    selection.modules = files.named();
     selection.max_functions = max_functions;
     Ok(plan(&images, main, &selection)?)
 }

@@ -37,11 +37,15 @@ pub fn decide(wish: Returns, pid: u32, files: &Files, mechanism: Mechanism) -> D
     }
 }
 
+/// Libraries that can switch stacks but do so for a few programs only: the C library offers it, and
+/// OpenSSL's has asynchronous jobs for programs that drive special hardware.
+const MAY_SWITCH: [&str; 2] = ["libc.", "libcrypto."];
+
 fn hazard(pid: u32, files: &Files, mechanism: Mechanism) -> Option<String> {
-    let switcher =
-        files.modules.iter().chain(&files.unwinders).find(|module| {
-            module.image.switches_stacks && !module.module.name().starts_with("libc.")
-        });
+    let switcher = files.modules.iter().chain(&files.others).find(|module| {
+        let name = module.module.name();
+        module.image.switches_stacks && !MAY_SWITCH.iter().any(|may| name.starts_with(may))
+    });
     if let Some(module) = switcher {
         return Some(format!(
             "{} switches stacks (coroutines), and a return probe would end it with SIGILL",

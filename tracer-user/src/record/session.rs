@@ -293,7 +293,7 @@ fn start_guard(pid: u32, children: bool, files: &Files) -> anyhow::Result<Option
     let orders: Vec<_> = files
         .modules
         .iter()
-        .chain(&files.unwinders)
+        .chain(&files.others)
         .filter_map(|module| posts::in_file(&module.file, &module.image))
         .collect();
     if orders.is_empty() {

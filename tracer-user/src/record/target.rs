@@ -41,10 +41,28 @@ pub struct LoadedModule {
 pub struct Files {
     /// The modules functions are chosen from; the main executable first.
     pub modules: Vec<LoadedModule>,
-    /// Further files that hold unwinders.
-    pub unwinders: Vec<LoadedModule>,
+    /// Further files that are mapped, or that hold unwinders: where the guard stands, and where a name may
+    /// be found that the modules do not have.
+    pub others: Vec<LoadedModule>,
     /// What the user should know.
     pub warnings: Vec<String>,
+}
+
+impl Files {
+    /// The images that a plan looks at, with the main executable's id; `None` without one.
+    #[must_use]
+    pub fn images(&self) -> Option<(ModuleId, Vec<(ModuleId, &Image)>)> {
+        let all = self.modules.iter().chain(&self.others);
+        let images =
+            all.enumerate().map(|(id, module)| (ModuleId(id as u32), &module.image)).collect();
+        Some((self.modules.first()?.module.id, images))
+    }
+
+    /// Paths of the modules besides the main executable.
+    #[must_use]
+    pub fn named(&self) -> Vec<String> {
+        self.modules.iter().skip(1).map(|module| module.image.path.clone()).collect()
+    }
 }
 
 /// Refuses what cannot be traced, saying why.
@@ -123,8 +141,8 @@ pub fn of_process(pid: u32, names: &[String]) -> anyhow::Result<Files> {
         // A file that is no program (a mapped font) has no unwinder.
         .filter_map(|(_, module)| load_mapped(pid, module, Debug::Unwanted).ok())
         .collect();
-    let unwinders = with_unloaded_unwinders(&root, mapped);
-    Ok(numbered(Files { modules, unwinders, warnings }))
+    let others = with_unloaded_unwinders(&root, mapped);
+    Ok(numbered(Files { modules, others, warnings }))
 }
 
 /// The files of a command that is about to be run.
@@ -141,8 +159,8 @@ pub fn of_command(program: &Path, names: &[String]) -> anyhow::Result<Files> {
         })?;
         modules.push(load_file(root, &path, Debug::Wanted)?);
     }
-    let unwinders = with_unloaded_unwinders(root, Vec::new());
-    Ok(numbered(Files { modules, unwinders, warnings: Vec::new() }))
+    let others = with_unloaded_unwinders(root, Vec::new());
+    Ok(numbered(Files { modules, others, warnings: Vec::new() }))
 }
 
 /// The file that a command name stands for, as a shell would find it.
@@ -276,17 +294,16 @@ fn warn_of_change(pid: u32, module: &ProcessModule, warnings: &mut Vec<String>) 
 
 /// Unwinders that a target loads only when it needs one stand guard from the start.
 fn with_unloaded_unwinders(root: &Path, mapped: Vec<LoadedModule>) -> Vec<LoadedModule> {
-    let mut unwinders: Vec<LoadedModule> =
-        mapped.into_iter().filter(|module| !module.image.unwind_symbols.is_empty()).collect();
+    let mut others = mapped;
     for name in UNWINDERS {
-        if unwinders.iter().any(|module| module.module.name() == name) {
+        if others.iter().any(|module| module.module.name() == name) {
             continue;
         }
         if let Some(path) = find_library(root, name)
             && let Ok(module) = load_file(root, &path, Debug::Unwanted)
         {
-            unwinders.push(module);
+            others.push(module);
         }
     }
-    unwinders
+    others
 }
