@@ -2,7 +2,7 @@
 
 use scope_tests::require_root;
 
-use super::harness::{C, EVERY, alone, record};
+use super::harness::{C, EVERY, alone, record, shared};
 
 fn assert_within_2_percent(what: &str, seen: u64, truth: i64) {
     let truth = u64::try_from(truth).unwrap();
@@ -36,6 +36,51 @@ fn sleeping_and_spinning_take_the_time_they_took() {
         assert!(least >= 50_000_000, "{function} took {least} ns");
         assert_eq!(report.of(function, "calls"), 20);
     }
+}
+
+/// Number of `clock_nanosleep` on x86-64.
+const CLOCK_NANOSLEEP: u64 = 230;
+
+#[test]
+fn a_wait_says_in_which_system_call() {
+    require_root!();
+    let _turn = shared();
+    let (ended, trace) = record(&C("times"), &[], EVERY);
+    ended.success();
+    // Per nap: the calls that begin in it, and their results.
+    let mut naps: Vec<(Vec<u64>, Vec<i64>)> = Vec::new();
+    let mut inside = false;
+    for event in trace.events() {
+        match event["kind"].as_str().unwrap() {
+            "enter" if event["name"] == "nap" => {
+                inside = true;
+                naps.push((Vec::new(), Vec::new()));
+            }
+            "leave" if event["name"] == "nap" => inside = false,
+            "syscall_enter" if inside => {
+                naps.last_mut().unwrap().0.push(event["number"].as_u64().unwrap());
+            }
+            "syscall_exit" if inside => {
+                assert_eq!(event["number"], CLOCK_NANOSLEEP, "{event}");
+                naps.last_mut().unwrap().1.push(event["result"].as_i64().unwrap());
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(naps, vec![(vec![CLOCK_NANOSLEEP], vec![0]); 20]);
+}
+
+#[test]
+fn system_calls_are_left_out_on_request() {
+    require_root!();
+    let _turn = shared();
+    let (ended, trace) = record(&C("times"), &[], &[EVERY, &["--no-syscalls"]].concat());
+    trace.check(&ended.success().truth);
+    let kinds: Vec<String> =
+        trace.events().iter().map(|event| event["kind"].as_str().unwrap().into()).collect();
+    assert!(kinds.iter().any(|kind| kind == "switch_out"));
+    assert!(!kinds.iter().any(|kind| kind.starts_with("syscall")), "{kinds:?}");
+    assert!(trace.info()["warnings"].to_string().contains("--no-syscalls"));
 }
 
 #[test]

@@ -128,6 +128,9 @@ pub struct TraceArgs {
     /// How the end of a call is seen.
     #[arg(long, value_enum, default_value_t = Returns::Auto)]
     pub returns: Returns,
+    /// Do not record system calls: a call then costs less, but a wait does not say what it waits in.
+    #[arg(long)]
+    pub no_syscalls: bool,
     /// No status line and no summary.
     #[arg(short, long)]
     pub quiet: bool,

@@ -15,7 +15,7 @@ use crate::probe::cost::{self, ProbeCost};
 use crate::probe::object::{Object, Size};
 use crate::probe::sys::UPROBE_MULTI;
 use crate::record::privilege;
-use crate::record::session::TRACEPOINTS;
+use crate::record::session::{SYSCALL_TRACEPOINTS, TRACEPOINTS};
 
 /// How good a thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -280,7 +280,9 @@ fn tracefs() -> Check {
 
 fn tracepoints(object: &mut Object) -> Check {
     let missing: Vec<&str> = TRACEPOINTS
-        .into_iter()
+        .iter()
+        .chain(&SYSCALL_TRACEPOINTS)
+        .copied()
         .filter(|tracepoint| object.attach_tracepoint(tracepoint).is_err())
         .collect();
     if missing.is_empty() {

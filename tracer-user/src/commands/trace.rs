@@ -225,6 +225,7 @@ async fn record(
         sites,
         left_out: plan.left_out,
         follow_forks: args.follow_forks,
+        syscalls: !args.no_syscalls,
         ring_size,
         output: output.clone(),
         warnings,

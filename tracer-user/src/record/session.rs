@@ -28,16 +28,18 @@ use crate::probe::ring::Ring;
 use crate::probe::sys;
 
 /// Raw tracepoints that say what happens to threads, in the order they are attached.
-pub const TRACEPOINTS: [&str; 8] = [
+pub const TRACEPOINTS: [&str; 6] = [
     "task_newtask",
     "sched_process_exit",
     "sched_process_exec",
     "task_rename",
     "sched_switch",
     "sched_waking",
-    "sys_enter",
-    "sys_exit",
 ];
+
+/// Tracepoints of system calls. A return probe enters the kernel by one, so these cost each traced call.
+/// Exits come first: a call seen to begin is then seen to end.
+pub const SYSCALL_TRACEPOINTS: [&str; 2] = ["sys_exit", "sys_enter"];
 
 /// Batches that wait for the pipeline, per ring; beyond that the rings fill, and what does not fit is
 /// counted.
@@ -62,6 +64,8 @@ pub struct Setup {
     pub left_out: Vec<LeftOut>,
     /// Record children too.
     pub follow_forks: bool,
+    /// Record system calls.
+    pub syscalls: bool,
     /// Bytes of each ring, a power of two.
     pub ring_size: u32,
     /// Where to write.
@@ -135,6 +139,9 @@ impl Recording {
         }
         let mut warnings = setup.warnings;
         warnings.extend(decision.why_not);
+        if !setup.syscalls {
+            warnings.push("system calls were not recorded (--no-syscalls)".into());
+        }
         let mut returns = decision.probes;
         let guard = if returns == ReturnProbes::Replace && kernel.mechanism != Mechanism::PerfEvent
         {
@@ -172,7 +179,8 @@ impl Recording {
             start_ns,
         );
         let files = file_sites(setup.files, &setup.sites)?;
-        for tracepoint in TRACEPOINTS {
+        let of_syscalls: &[&str] = if setup.syscalls { &SYSCALL_TRACEPOINTS } else { &[] };
+        for tracepoint in TRACEPOINTS.iter().chain(of_syscalls) {
             object.attach_tracepoint(tracepoint)?;
         }
         let writer = TraceWriter::create(
@@ -194,7 +202,7 @@ impl Recording {
         let live = HashSet::from([Pid(setup.pid)]);
         let mut pipeline =
             Pipeline::new(rings.len(), losses, writer, live, notify, Arc::clone(&progress));
-        pipeline.found(threads::find(setup.pid, start_ns));
+        pipeline.found(threads::find(setup.pid, start_ns, setup.syscalls));
         let cpu_before_ns = own_cpu_ns();
 
         let pid = if everywhere { 0 } else { setup.pid };

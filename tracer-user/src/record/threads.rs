@@ -11,21 +11,25 @@ use super::pipeline::FoundThread;
 const STATES: [(char, u32); 5] = [('S', 1), ('D', 2), ('T', 4), ('t', 8), ('I', 0x402)];
 
 /// All threads of a process; `start_ns` is the start of the trace. Threads that end meanwhile are
-/// left out.
+/// left out. Without `syscalls`, the system call that a thread is in is not said: its end would not be seen.
 #[must_use]
-pub fn find(pid: u32, start_ns: u64) -> Vec<FoundThread> {
+pub fn find(pid: u32, start_ns: u64, syscalls: bool) -> Vec<FoundThread> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     tasks
         .filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|tid| find_one(pid, tid, start_ns))
+        .filter_map(|tid| find_one(pid, tid, start_ns, syscalls))
         .collect()
 }
 
-fn find_one(pid: u32, tid: u32, start_ns: u64) -> Option<FoundThread> {
+fn find_one(pid: u32, tid: u32, start_ns: u64, syscalls: bool) -> Option<FoundThread> {
     let folder = format!("/proc/{pid}/task/{tid}");
     let name = fs::read_to_string(format!("{folder}/comm")).ok()?;
     let stat = fs::read_to_string(format!("{folder}/stat")).ok()?;
-    let call = fs::read_to_string(format!("{folder}/syscall")).unwrap_or_default();
+    let call = if syscalls {
+        fs::read_to_string(format!("{folder}/syscall")).unwrap_or_default()
+    } else {
+        String::new()
+    };
     let found_ns = now_ns();
     let raw = |time_ns, kind| RawEvent { time_ns, pid: Pid(pid), tid: Tid(tid), kind };
     let birth = RawKind::NewTask {

@@ -11,10 +11,11 @@ use crate::bench::series::Series;
 
 /// Tracer, site, calls a round (so that a round takes a good part of a second), and the name of its
 /// number.
-const VARIANTS: [(Tracer, &str, u64, &str); 12] = [
+const VARIANTS: [(Tracer, &str, u64, &str); 13] = [
     (Tracer::Untraced, "site_push", 20_000_000, "untraced_ns"),
     (Tracer::Floor, "site_push", 200_000, "floor_ns"),
     (Tracer::Scope, "site_push", 200_000, "scope_ns"),
+    (Tracer::ScopeNoSyscalls, "site_push", 200_000, "scope_no_syscalls_ns"),
     (Tracer::Perf, "site_push", 100_000, "perf_ns"),
     (Tracer::Bpftrace, "site_push", 20_000, "bpftrace_ns"),
     (Tracer::Uftrace, "site_push", 1_000_000, "uftrace_ns"),
@@ -27,8 +28,9 @@ const VARIANTS: [(Tracer, &str, u64, &str); 12] = [
 ];
 
 /// Ratios of added costs: name, of what, over what.
-const RATIOS: [(&str, &str, &str); 6] = [
+const RATIOS: [(&str, &str, &str); 7] = [
     ("scope_over_floor", "scope_ns", "floor_ns"),
+    ("scope_no_syscalls_over_floor", "scope_no_syscalls_ns", "floor_ns"),
     ("scope_over_floor_moved", "scope_moved_ns", "floor_moved_ns"),
     ("scope_over_perf", "scope_ns", "perf_ns"),
     ("scope_over_bpftrace", "scope_ns", "bpftrace_ns"),

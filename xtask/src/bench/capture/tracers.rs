@@ -22,6 +22,8 @@ pub enum Tracer {
     /// Empty BPF programs at the sites that scope chooses.
     Floor,
     Scope,
+    /// With `--no-syscalls`.
+    ScopeNoSyscalls,
     Perf,
     Bpftrace,
     /// Starts its own copy of the target: it cannot attach.
@@ -44,6 +46,7 @@ impl Tracer {
             Self::Untraced => "untraced",
             Self::Floor => "floor",
             Self::Scope => "scope",
+            Self::ScopeNoSyscalls => "scope --no-syscalls",
             Self::Perf => "perf",
             Self::Bpftrace => "bpftrace",
             Self::Uftrace => "uftrace",
@@ -64,7 +67,10 @@ impl Tracer {
                 Ok(Some(Round { timed, recorded: None, lost: 0 }))
             }
             Self::Floor => floor(programs, target, site, calls),
-            Self::Scope => scope(programs, target, site, calls).map(Some),
+            Self::Scope => scope(programs, target, site, calls, &[]).map(Some),
+            Self::ScopeNoSyscalls => {
+                scope(programs, target, site, calls, &["--no-syscalls"]).map(Some)
+            }
             Self::Perf if which("perf").is_some() => perf(programs, target, site, calls).map(Some),
             Self::Bpftrace if which("bpftrace").is_some() => {
                 bpftrace(programs, target, site, calls).map(Some)
@@ -90,10 +96,17 @@ fn floor(
     Ok(Some(Round { timed, recorded: None, lost: 0 }))
 }
 
-fn scope(programs: &Programs, target: &mut Target, site: &str, calls: u64) -> Result<Round> {
+fn scope(
+    programs: &Programs,
+    target: &mut Target,
+    site: &str,
+    calls: u64,
+    options: &[&str],
+) -> Result<Round> {
     let trace = programs.folder.join("cost.scope");
     let pid = target.pid().to_string();
-    let recorder = start_scope_trace(programs, &trace, &[&pid, "--function", site, "--all"])?;
+    let arguments = [&[pid.as_str(), "--function", site, "--all"], options].concat();
+    let recorder = start_scope_trace(programs, &trace, &arguments)?;
     let timed = target.call(site, calls)?;
     recorder.stop()?;
     let report = report(programs, &trace)?;
