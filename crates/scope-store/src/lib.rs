@@ -14,6 +14,8 @@
 //! who may read a trace, and merging events by time: events are stored in the order given.
 
 mod block;
+mod blocks;
+mod cache;
 mod document;
 mod error;
 mod event_codec;
@@ -26,6 +28,7 @@ mod trace;
 mod verify;
 mod writer;
 
+pub use blocks::{Block, BlockFilter, BlockInfo, BlocksWith, Direction};
 pub use error::StoreError;
 pub use events::{Events, Position};
 pub use manifest::{

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use scope_model::{Function, LeftOut, Module};
 
+use crate::blocks::Layout;
+use crate::cache::Caches;
 use crate::document::Stamp;
 use crate::events::SegmentView;
 use crate::manifest::{self, Manifest, RecordingState};
@@ -30,6 +32,9 @@ pub struct Trace {
     left_out: Vec<LeftOut>,
     left_out_stamp: Stamp,
     segments: Vec<SegmentView>,
+    /// Where blocks are in the segments; found when first asked for.
+    pub(crate) layout: OnceLock<Layout>,
+    pub(crate) caches: Caches,
 }
 
 impl Trace {
@@ -59,6 +64,8 @@ impl Trace {
                     left_out,
                     left_out_stamp,
                     segments,
+                    layout: OnceLock::new(),
+                    caches: Caches::default(),
                 });
             }
         }
@@ -95,6 +102,7 @@ impl Trace {
                 || segments.iter().zip(&self.segments).any(|(a, b)| a.committed != b.committed);
             let any = grown || new_manifest.is_some() || functions.is_some() || left_out.is_some();
             self.segments = segments;
+            self.layout = OnceLock::new();
             if let Some((manifest, stamp)) = new_manifest {
                 (self.manifest, self.manifest_stamp) = (manifest, stamp);
             }

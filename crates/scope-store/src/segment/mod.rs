@@ -15,11 +15,13 @@
 //! The mark carries its own checksum, so that no damage to it makes bytes appear committed that
 //! are not.
 
+mod hot_index;
 mod reader;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use hot_index::{HotBlock, HotIndex};
 pub(crate) use reader::{BlockReader, SegmentReader};
 pub(crate) use writer::{SegmentWriter, reserve_file};
 

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{HEADER_SIZE, MAGIC, MARK_AT, SegmentHeader, decode_mark, path};
+use super::{HEADER_SIZE, HotIndex, MAGIC, MARK_AT, SegmentHeader, decode_mark, path};
 use crate::block::{self, BlockHeader, HeaderError};
 use crate::{FORMAT_VERSION, StoreError};
 
@@ -21,6 +21,7 @@ pub(crate) struct SegmentReader {
     file: File,
     path: PathBuf,
     header: SegmentHeader,
+    index: Mutex<HotIndex>,
 }
 
 impl SegmentReader {
@@ -31,7 +32,7 @@ impl SegmentReader {
             ErrorKind::NotFound => StoreError::MissingFile { file: path.clone() },
             _ => StoreError::io("open", &path, 0)(source),
         })?;
-        let reader = Self { file, path, header: expected };
+        let reader = Self { file, path, header: expected, index: Mutex::default() };
         let mut bytes = [0; HEADER_SIZE];
         reader.read_exact(&mut bytes, 0, HEADER_SIZE as u64)?;
         if bytes[..8] != MAGIC {
@@ -73,6 +74,18 @@ impl SegmentReader {
                 }
             }
         }
+    }
+
+    /// What `use_index` makes of the index of the blocks up to a committed length.
+    pub(crate) fn with_index<T>(
+        self: &Arc<Self>,
+        committed: u64,
+        use_index: impl FnOnce(&HotIndex) -> T,
+    ) -> Result<T, StoreError> {
+        // An index whose walk was cut short goes on where it stopped.
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        index.extend(self, committed)?;
+        Ok(use_index(&index))
     }
 
     /// Number of the segment's first event in the trace.
@@ -143,9 +156,19 @@ impl BlockReader {
         if offset < HEADER_SIZE as u64 || offset > committed {
             return None;
         }
-        let mut reader = Self { segment, committed, offset, next_event: event };
+        let mut reader = Self::resume(segment, committed, offset, event);
         reader.peek().ok()?;
         Some(reader)
+    }
+
+    /// Where another reader of the segment was: at `offset`, before the event `event`.
+    pub(crate) fn resume(
+        segment: Arc<SegmentReader>,
+        committed: u64,
+        offset: u64,
+        event: u64,
+    ) -> Self {
+        Self { segment, committed, offset, next_event: event }
     }
 
     /// Where the next block begins.

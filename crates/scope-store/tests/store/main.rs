@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
 
+mod blocks;
 mod crafted;
 mod crash;
 mod damage;
@@ -12,3 +13,4 @@ mod live;
 mod round_trip;
 mod support;
 mod verify;
+mod versions;
