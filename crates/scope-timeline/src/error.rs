@@ -48,6 +48,16 @@ pub enum TimelineError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// A name in a condition that nothing in the trace has.
+    #[error("no {what} of the trace matches {pattern}{}", nearest_are(nearest))]
+    NoMatch {
+        /// What was looked for: a function, a source file, a system call.
+        what: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// What may have been meant, the best first.
+        nearest: Vec<String>,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -65,6 +75,13 @@ fn bookmarks_are(known: &[String]) -> String {
         return ": there are none".to_owned();
     }
     format!("; there are {}", known.join(", "))
+}
+
+fn nearest_are(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    format!("; nearest: {}", nearest.join(", "))
 }
 
 fn moment(ns: i64) -> String {

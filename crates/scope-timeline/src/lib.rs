@@ -13,11 +13,11 @@
 //! Absent here: files and their format (`scope-store`), tables and JSON, and keeping anything: a
 //! cursor is two numbers, bookmarks belong to the caller.
 
-
-
+pub mod condition;
 pub mod place;
 pub mod profile;
 
+pub mod search;
 pub mod step;
 pub mod syscall;
 mod timeline;
@@ -26,11 +26,13 @@ pub mod units;
 
 mod error;
 
+pub use condition::{Condition, ConditionError};
 pub use error::TimelineError;
 pub use place::{Bookmarks, Place};
 pub use profile::{
     CallTimes, Durations, FunctionProfile, Profile, ProfileOptions, Profiler, ThreadProfile,
     profile,
 };
+pub use search::{Hit, Search, SearchOptions};
 pub use step::{Cursor, Move, Moved, Outcome, Stop};
 pub use timeline::{Happening, Moment, Timeline};

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn what_names_no_moment_is_refused() {
-        for text in ["", "soon", "101%", "-1%", "%", "#", "#-1", "call:", "call:x", "--1s", "1 day"] {
+        for text in ["", "soon", "101%", "-1%", "%", "#", "#-1", "call:", "call:x", "--1s", "1 day"]
+        {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
     }

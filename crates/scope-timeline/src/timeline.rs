@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use scope_model::{Event, EventKind, OpenCall, State, ThreadState, Tid};
 use scope_store::Trace;
 
+use crate::TimelineError;
 use crate::place::{Bookmarks, Place, WHOLE};
 use crate::track::{self, Track};
-use crate::TimelineError;
 
 /// A snapshot of a trace to travel through.
 ///

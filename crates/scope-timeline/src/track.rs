@@ -59,12 +59,7 @@ impl Track {
         };
         // What the event just before does is said of the moment just after it only.
         let same = before.moment == moment;
-        Point {
-            moment,
-            boundary: before.boundary && same,
-            gap: before.gap && same,
-            ..before
-        }
+        Point { moment, boundary: before.boundary && same, gap: before.gap && same, ..before }
     }
 }
 

@@ -217,7 +217,8 @@ impl Machine {
 
     fn gap(&mut self, at: usize, everywhere: bool, calls: u32, others: u32, for_ns: u64) {
         let until_ns = self.now_ns + for_ns;
-        let kind = EventKind::Gap { until_ns, entries: calls / 2, exits: calls - calls / 2, others };
+        let kind =
+            EventKind::Gap { until_ns, entries: calls / 2, exits: calls - calls / 2, others };
         if everywhere {
             self.events.push(Event { time_ns: self.now_ns, pid: Pid(0), tid: Tid(0), kind });
         } else {

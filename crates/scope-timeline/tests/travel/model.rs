@@ -60,9 +60,7 @@ impl Model {
 
     /// The stops of a thread, or of all.
     pub(crate) fn stops(&self, thread: Option<Tid>) -> Vec<u64> {
-        self.moments_after(|event| {
-            thread.is_none_or(|tid| event.tid == tid || event.tid == Tid(0))
-        })
+        self.moments_after(|event| thread.is_none_or(|tid| event.tid == tid || event.tid == Tid(0)))
     }
 
     pub(crate) fn call_stops(&self, thread: Option<Tid>) -> Vec<u64> {
@@ -80,8 +78,7 @@ impl Model {
     pub(crate) fn step(&self, thread: Option<Tid>, from: u64, step: Move) -> Outcome {
         let stopped = Outcome::Stopped;
         let back = step.direction() == Direction::Backward;
-        let needs_depth =
-            matches!(step, Move::Over | Move::Out | Move::BackOver | Move::BackOut);
+        let needs_depth = matches!(step, Move::Over | Move::Out | Move::BackOver | Move::BackOut);
         if needs_depth && thread.is_none() {
             return stopped(Stop::NoThread);
         }
