@@ -13,6 +13,7 @@
 //! Absent here: files and their format (`scope-store`), tables and JSON, and keeping anything: a
 //! cursor is two numbers, bookmarks belong to the caller.
 
+pub mod call;
 pub mod condition;
 pub mod place;
 pub mod profile;
@@ -26,6 +27,7 @@ pub mod units;
 
 mod error;
 
+pub use call::{CallEnding, CallView, Callee, Callees, RunTimes, WaitSlice};
 pub use condition::{Condition, ConditionError};
 pub use error::TimelineError;
 pub use place::{Bookmarks, Place};
@@ -33,6 +35,6 @@ pub use profile::{
     CallTimes, Durations, FunctionProfile, Profile, ProfileOptions, Profiler, ThreadProfile,
     profile,
 };
-pub use search::{Hit, Search, SearchOptions};
+pub use search::{Found, Hit, Search, SearchOptions};
 pub use step::{Cursor, Move, Moved, Outcome, Stop};
 pub use timeline::{Happening, Moment, Timeline};

@@ -33,6 +33,17 @@ pub struct Hit {
     pub event: Event,
 }
 
+/// What a search has come to; see [`Search::poll`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The next hit.
+    Hit(Hit),
+    /// None so far.
+    NotYet,
+    /// There are no more.
+    NoMore,
+}
+
 /// The hits, in the order of the search. After an error it ends.
 #[derive(Debug)]
 pub struct Search<'s, 't> {
@@ -48,6 +59,8 @@ pub struct Search<'s, 't> {
     /// The state after the block that was read last, where states are followed.
     state: Option<State>,
     looked_at: u64,
+    /// Number of the event up to where it has come.
+    at: u64,
 }
 
 impl<'t> Timeline<'t> {
@@ -85,7 +98,8 @@ impl<'t> Timeline<'t> {
             bound,
             direction: options.direction,
             low,
-            high,
+            high: high.max(low),
+            at: begin,
             next,
             hits: VecDeque::new(),
             state: None,
@@ -101,10 +115,48 @@ impl Search<'_, '_> {
         self.looked_at
     }
 
+    /// The next hit, if it is in the next so many blocks: for callers that have something else to
+    /// do meanwhile, such as showing how far the search is.
+    ///
+    /// # Errors
+    ///
+    /// [`TimelineError::Interrupted`]; what reading the trace gives. The search then ends.
+    pub fn poll(&mut self, most_blocks: usize) -> Result<Found, TimelineError> {
+        if self.hits.is_empty() {
+            self.read_on(most_blocks).inspect_err(|_| self.next = None)?;
+        }
+        Ok(match (self.hits.pop_front(), self.next) {
+            (Some(hit), _) => Found::Hit(hit),
+            (None, Some(_)) => Found::NotYet,
+            (None, None) => Found::NoMore,
+        })
+    }
+
+    /// Events between the moment where the search began and where it is, passed over or read.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        match (self.next, self.direction) {
+            (None, _) => self.high - self.low,
+            (Some(_), Direction::Forward) => self.at.saturating_sub(self.low),
+            (Some(_), Direction::Backward) => self.high.saturating_sub(self.at),
+        }
+    }
+
+    /// Events from the moment where the search began to where it ends.
+    #[must_use]
+    pub fn whole(&self) -> u64 {
+        self.high - self.low
+    }
+
     /// Reads on until there are hits, or nothing is left.
-    fn read_on(&mut self) -> Result<(), TimelineError> {
+    fn read_on(&mut self, most_blocks: usize) -> Result<(), TimelineError> {
         let trace = self.timeline.trace();
+        let mut blocks = 0;
         while let Some(from) = self.next {
+            if blocks == most_blocks {
+                return Ok(());
+            }
+            blocks += 1;
             self.timeline.check_interrupt()?;
             let Some(block) = trace.blocks_with(self.bound.filter(), self.direction, from).next()
             else {
@@ -114,6 +166,10 @@ impl Search<'_, '_> {
             let block = block?;
             let info = trace.block_info(block)?;
             let (first, end) = (info.first_event, info.end_event());
+            self.at = match self.direction {
+                Direction::Forward => end,
+                Direction::Backward => first,
+            };
             self.next = match self.direction {
                 Direction::Forward => (end < self.high).then_some(block + 1),
                 Direction::Backward if first > self.low => block.checked_sub(1),
@@ -179,12 +235,10 @@ impl Iterator for Search<'_, '_> {
     type Item = Result<Hit, TimelineError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.hits.is_empty()
-            && let Err(error) = self.read_on()
-        {
-            self.next = None;
-            return Some(Err(error));
+        match self.poll(usize::MAX) {
+            Ok(Found::Hit(hit)) => Some(Ok(hit)),
+            Ok(Found::NotYet | Found::NoMore) => None,
+            Err(error) => Some(Err(error)),
         }
-        self.hits.pop_front().map(Ok)
     }
 }

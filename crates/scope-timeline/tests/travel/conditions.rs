@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 use scope_model::{CallEnd, Event, EventKind, RunState, Tid};
 use scope_store::Direction;
-use scope_timeline::{Condition, SearchOptions, Timeline, TimelineError};
+use scope_timeline::{Condition, Found, SearchOptions, Timeline, TimelineError};
 
 use crate::generate::events;
 use crate::model::Model;
@@ -367,6 +367,28 @@ fn a_search_can_be_interrupted_and_then_ends() {
     let mut search = timeline.search(&condition, options).unwrap();
     assert!(matches!(search.next(), Some(Err(TimelineError::Interrupted))));
     assert!(search.next().is_none());
+}
+
+#[test]
+fn a_search_goes_on_where_it_was_left() {
+    let events: Vec<Event> =
+        (0..2_000).flat_map(|t_ns| [enter(t_ns, T, 1), leave(t_ns, T, 1)]).collect();
+    let stored = store(&events);
+    let timeline = Timeline::new(&stored.trace);
+    for direction in [Direction::Forward, Direction::Backward] {
+        let from = if direction == Direction::Forward { 0 } else { 4_000 };
+        let options = SearchOptions { direction, from, until: None };
+        let condition = "depth=3".parse().unwrap();
+        let mut search = timeline.search(&condition, options).unwrap();
+        let mut passed = 0;
+        while search.poll(2).unwrap() == Found::NotYet {
+            assert!(search.passed() > passed && search.passed() < search.whole());
+            passed = search.passed();
+        }
+        assert!(passed > 3_000, "{passed}");
+        assert_eq!(search.poll(2).unwrap(), Found::NoMore);
+        assert_eq!((search.passed(), search.whole()), (4_000, 4_000));
+    }
 }
 
 #[test]
