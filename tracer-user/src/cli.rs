@@ -249,7 +249,7 @@ pub struct DumpArgs {
 /// What a moment can be given as.
 const MOMENTS: &str = "\
 A moment is a time since the start of the trace (1.5s, 250ms), a share of it (37%), a call (call:ID: just \
-after it began), an event (#N: just after it; quote it in a shell), start or end.";
+after it began), an event (event:N: just after it), start or end.";
 
 /// Arguments of `scope at`.
 #[derive(Clone, Debug, Args)]

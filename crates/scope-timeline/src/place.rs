@@ -47,7 +47,8 @@ pub struct PlaceError {
 impl FromStr for Place {
     type Err = PlaceError;
 
-    /// Reads `1.5s`, `250ms`, `-3us`, `37%`, `call:ID`, `#EVENT`, `mark:NAME`, `start` or `end`.
+    /// Reads `1.5s`, `250ms`, `-3us`, `37%`, `call:ID`, `event:N` or `#N`, `mark:NAME`, `start`
+    /// or `end`.
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         let text = text.trim();
         let wrong = |why: &str| PlaceError { why: why.to_owned() };
@@ -58,8 +59,9 @@ impl FromStr for Place {
         if text == "end" {
             return Ok(Self::End);
         }
-        if let Some(event) = text.strip_prefix('#') {
-            return Ok(Self::Event(number(event, "not an event; write for example #1200")?));
+        // A shell may take a # for the start of a comment.
+        if let Some(event) = text.strip_prefix("event:").or_else(|| text.strip_prefix('#')) {
+            return Ok(Self::Event(number(event, "not an event; write for example event:1200")?));
         }
         if let Some(id) = text.strip_prefix("call:") {
             return Ok(Self::Call(number(id, "not a call; write for example call:1200")?));
@@ -79,10 +81,7 @@ impl FromStr for Place {
         };
         let ns = units::time_ns(digits).ok().and_then(|ns| i64::try_from(ns).ok());
         ns.map(|ns| Self::Time(if negative { -ns } else { ns })).ok_or_else(|| {
-            wrong(
-                "not a moment; write a time (1.5s, 250ms), 37%, call:ID, #EVENT, mark:NAME, start \
-                 or end",
-            )
+            wrong("not a moment; write a time (1.5s, 250ms), 37%, call:ID, event:N, start or end")
         })
     }
 }
@@ -121,6 +120,7 @@ mod tests {
             ("100%", Place::Share(1_000_000_000)),
             ("call:12", Place::Call(12)),
             ("#0", Place::Event(0)),
+            ("event:7", Place::Event(7)),
             ("mark:slow one", Place::Bookmark("slow one".to_owned())),
         ] {
             assert_eq!(text.parse::<Place>().unwrap(), place, "{text}");
@@ -130,8 +130,10 @@ mod tests {
 
     #[test]
     fn what_names_no_moment_is_refused() {
-        for text in ["", "soon", "101%", "-1%", "%", "#", "#-1", "call:", "call:x", "--1s", "1 day"]
-        {
+        for text in [
+            "", "soon", "101%", "-1%", "%", "#", "#-1", "event:", "call:", "call:x", "--1s",
+            "1 day",
+        ] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
     }

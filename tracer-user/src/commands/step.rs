@@ -57,8 +57,11 @@ pub fn run(args: &StepArgs) -> anyhow::Result<ExitCode> {
 
 /// Whether there is anything of the cursor's thread in the trace.
 fn exists(timeline: &Timeline<'_>, cursor: Cursor) -> Result<bool, scope_timeline::TimelineError> {
-    let thread = cursor.thread;
-    let is_of_thread = |moved: Moved| moved.event.is_some_and(|event| Some(event.tid) == thread);
+    let Some(tid) = cursor.thread else { return Ok(true) };
+    if timeline.thread_at(cursor.moment, tid)?.is_some() {
+        return Ok(true);
+    }
+    let is_of_thread = |moved: Moved| moved.event.is_some_and(|event| event.tid == tid);
     let mut back = cursor;
     while let Outcome::Moved(moved) = back.step(timeline, Move::Previous)? {
         if is_of_thread(moved) {
