@@ -259,6 +259,7 @@ impl TraceWriter {
             id,
             first_event: header.first_event,
             closed: None,
+            sealed: false,
         });
         if let Err(error) = self.write_manifest() {
             self.manifest.segments.pop();
