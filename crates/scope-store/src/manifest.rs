@@ -42,6 +42,9 @@ pub struct Manifest {
     pub modules: Vec<Module>,
     /// Segments in the order of their events; kept by the writer.
     pub segments: Vec<SegmentEntry>,
+    /// Events that were dropped with the oldest segments: the number of the first that is kept.
+    #[serde(default)]
+    pub dropped_events: u64,
     /// What the recorder says of itself, once it finished.
     pub recorder: Option<RecorderStats>,
 }

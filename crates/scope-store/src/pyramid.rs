@@ -104,6 +104,11 @@ impl Level {
         self.threads.iter().map(|thread| thread.entries.len()).sum()
     }
 
+    /// Bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.threads.as_slice()) + self.entries() * size_of::<Entry>()
+    }
+
     /// The next level.
     pub(crate) fn coarser(&self) -> Self {
         let threads = self.threads.iter().map(|thread| ThreadLevel {
@@ -150,7 +155,7 @@ fn coarser(entries: &[Entry], shift: u32, until: u64) -> Vec<Entry> {
     let length = 1_u64 << shift;
     let mut out: Vec<Entry> = Vec::new();
     let mut shares = Shares::default();
-    let mut finish = |out: &mut Vec<Entry>, shares: &mut Shares| {
+    let finish = |out: &mut Vec<Entry>, shares: &mut Shares| {
         if let Some(last) = out.last_mut() {
             (last.function, last.function_ns) =
                 shares.largest().map_or((None, 0), |(function, ns)| (Some(function), ns));

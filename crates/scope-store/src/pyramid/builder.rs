@@ -70,8 +70,8 @@ impl PyramidBuilder {
             for index in 0..self.threads.len() {
                 self.advance(index, event.time_ns);
                 let thread = &mut self.threads[index];
-                thread.present =
-                    after.thread(thread.tid).map_or_else(Present::default, Present::of);
+                let present = after.thread(thread.tid).map_or_else(Present::default, Present::of);
+                thread.change(present, self.shift, &mut self.closed);
             }
         }
         let index = match self.threads.get(self.latest) {
@@ -81,9 +81,7 @@ impl PyramidBuilder {
         self.latest = index;
         self.advance(index, event.time_ns);
         let present = after.thread(event.tid).map_or_else(Present::default, Present::of);
-        let thread = &mut self.threads[index];
-        thread.present = present;
-        let (entry, _) = thread.open(self.shift, &mut self.closed);
+        let entry = self.threads[index].change(present, self.shift, &mut self.closed);
         entry.depth = entry.depth.max(present.depth);
         match event.kind {
             EventKind::Enter { inherited: false, .. } => entry.calls += 1,
@@ -197,6 +195,14 @@ impl Thread {
             }
             None => (Entry { bucket, depth: present.depth, ..Entry::default() }, Shares::default()),
         })
+    }
+
+    /// Something else goes on from now on; returns the entry of the present bucket. It is opened
+    /// first: what went on before is what went on in the buckets passed over.
+    fn change(&mut self, present: Present, shift: u32, closed: &mut u64) -> &mut Entry {
+        self.open(shift, closed);
+        self.present = present;
+        &mut self.open(shift, closed).0
     }
 
     fn close(&mut self) {

@@ -62,9 +62,11 @@ impl Dictionary {
         Values { of, latest: usual.clone(), usual }
     }
 
-    /// Threads, by the numbers that blocks use for them.
-    pub(crate) fn threads(&self) -> &[(Tid, Pid)] {
-        &self.threads
+    /// Bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.threads.as_slice())
+            + size_of_val(self.shapes.as_slice())
+            + size_of_val(self.functions.as_slice())
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {

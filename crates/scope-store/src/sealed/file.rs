@@ -24,7 +24,7 @@
 //! | bytes of an entry of the directory | field |
 //! |---|---|
 //! | 0..2 | kind of the section |
-//! | 2..4 | for a level of the pyramid, its number |
+//! | 2..4 | for a level of the pyramid, the logarithm of its buckets' length |
 //! | 4..8 | length as stored |
 //! | 8..16 | where it is |
 //! | 16..20 | CRC-32 of the stored bytes |

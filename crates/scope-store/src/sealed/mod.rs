@@ -19,7 +19,7 @@ mod stacks;
 mod writer;
 
 pub(crate) use dictionary::Dictionary;
-pub(crate) use file::Kind;
+pub(crate) use file::{Index, Kind};
 pub(crate) use reader::{BlockDecoder, SealedReader};
 pub(crate) use sets::Sets;
 pub(crate) use writer::seal;

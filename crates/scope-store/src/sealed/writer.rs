@@ -102,9 +102,10 @@ pub(crate) fn seal(
     section(Kind::Durations, 0, &mut content)?;
     encode_gaps(&summary.gaps, &mut content);
     section(Kind::Gaps, 0, &mut content)?;
-    for (number, level) in (0..).zip(&summary.pyramid.finish(end_state.latest_ns())) {
+    for level in &summary.pyramid.finish(end_state.latest_ns()) {
         encode_level(level, &mut content);
-        section(Kind::Level, number, &mut content)?;
+        // A shift: below 64.
+        section(Kind::Level, level.shift as u16, &mut content)?;
     }
     let bytes = writer.finish(header.id).map_err(failed)?;
     let spans = || index.blocks.iter().map(|block| block.info);

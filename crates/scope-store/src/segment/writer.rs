@@ -67,9 +67,9 @@ impl SegmentWriter {
         }
     }
 
-    /// Number of the segment.
-    pub(crate) fn id(&self) -> u32 {
-        self.header.id
+    /// Which segment it is.
+    pub(crate) fn header(&self) -> SegmentHeader {
+        self.header
     }
 
     /// Events appended, committed or not.
