@@ -143,12 +143,26 @@ impl State {
         let mut state = Self { next_event, latest_ns, lost, ..Self::default() };
         state.threads.reserve(threads.len());
         for thread in threads {
-            if let Some(&at) = state.index.get(&thread.tid) {
-                state.remove(at as usize);
-            }
-            state.push(thread);
+            state.put_thread(thread);
         }
         state
+    }
+
+    /// Puts a thread in, in the place of the one with its id.
+    pub fn put_thread(&mut self, thread: ThreadState) {
+        self.take_thread(thread.tid);
+        self.push(thread);
+    }
+
+    /// Takes a thread out.
+    pub fn take_thread(&mut self, tid: Tid) -> Option<ThreadState> {
+        let index = *self.index.get(&tid)?;
+        Some(self.remove(index as usize))
+    }
+
+    /// Says what is true of no thread in particular; see [`State::from_parts`].
+    pub fn set_moment(&mut self, lost: Lost, next_event: u64, latest_ns: u64) {
+        (self.lost, self.next_event, self.latest_ns) = (lost, next_event, latest_ns);
     }
 
     /// Takes the event with this number. Events must come in the order of the trace.
@@ -232,10 +246,8 @@ impl State {
         };
         self.latest = match known {
             Some(index) => {
-                let found = matches!(event.kind, EventKind::ThreadStart { parent: Tid(0), .. });
-                if matches!(event.kind, EventKind::ThreadStart { .. })
-                    && !(found && self.threads[index].run != RunState::Ended)
-                {
+                // One that recording found (parent 0) was perhaps heard of before.
+                if matches!(event.kind, EventKind::ThreadStart { parent, .. } if parent != Tid(0)) {
                     let end = self.threads[index].end();
                     self.threads[index] = fresh();
                     if end.is_some() {
@@ -285,7 +297,7 @@ impl State {
         self.threads.push(thread);
     }
 
-    fn remove(&mut self, index: usize) {
+    fn remove(&mut self, index: usize) -> ThreadState {
         let thread = self.threads.swap_remove(index);
         self.index.remove(&thread.tid);
         if let Some(end) = thread.end() {
@@ -294,6 +306,7 @@ impl State {
         if let Some(moved) = self.threads.get(index) {
             self.index.insert(moved.tid, index as u32);
         }
+        thread
     }
 }
 

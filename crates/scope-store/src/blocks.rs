@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use scope_model::{Event, FunctionId, State, Tid};
 
-use crate::segment::{BlockReader, HotBlock};
+use crate::sealed::{BlockDecoder, Dictionary, Kind, SealedReader, Sets};
+use crate::segment::{BlockReader, HotBlock, SegmentReader};
+use crate::view::{Handle, SegmentView};
 use crate::{StoreError, Trace, event_codec};
 
 /// States are remembered every so many blocks of a hot segment.
@@ -82,9 +84,9 @@ pub struct BlockFilter<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     /// Number of the first block of each segment, and of the block after the last.
-    first_block: Vec<usize>,
+    pub(crate) first_block: Vec<usize>,
     /// Latest time up to the end of each segment, ns.
-    latest_ns: Vec<u64>,
+    pub(crate) latest_ns: Vec<u64>,
 }
 
 impl Trace {
@@ -103,14 +105,17 @@ impl Trace {
     ///
     /// [`StoreError::NoSuchBlock`]; damage to what says where blocks are.
     pub fn block_info(&self, block: usize) -> Result<BlockInfo, StoreError> {
-        let (segment, local) = self.locate(block)?;
-        Ok(self.hot_block(segment, local)?.info)
+        let (view, _, local) = self.locate(block)?;
+        match &view.handle {
+            Handle::Hot(reader) => Ok(hot_block(reader, view.committed, local)?.info),
+            Handle::Sealed(reader) => Ok(reader.block(local)?.info),
+        }
     }
 
     /// Number of the first event of the snapshot: above 0 once a flight recording dropped its oldest.
     #[must_use]
     pub fn first_event(&self) -> u64 {
-        self.segments().first().map_or(0, |view| view.reader.first_event())
+        self.segments().first().map_or(0, SegmentView::first_event)
     }
 
     /// Number of the first event after the snapshot.
@@ -132,22 +137,27 @@ impl Trace {
     /// As [`Trace::block_count`].
     pub fn block_of_event(&self, event: u64) -> Result<Option<usize>, StoreError> {
         let layout = self.layout()?;
-        let after = self.segments().partition_point(|view| view.reader.first_event() <= event);
+        let after = self.segments().partition_point(|view| view.first_event() <= event);
         // Segments without events are passed over.
-        for segment in (0..after).rev() {
-            let first = layout.first_block[segment];
-            if layout.first_block[segment + 1] == first {
-                continue;
-            }
-            let view = &self.segments()[segment];
-            let local = view.reader.with_index(view.committed, |index| {
+        let segment = (0..after)
+            .rev()
+            .find(|segment| layout.first_block[*segment] < layout.first_block[segment + 1]);
+        let Some(segment) = segment else { return Ok(None) };
+        let view = &self.segments()[segment];
+        let find = |at: usize, end: u64| at.checked_sub(1).filter(|_| event < end);
+        let local = match &view.handle {
+            Handle::Hot(reader) => reader.with_index(view.committed, |index| {
                 let blocks = index.blocks();
                 let at = blocks.partition_point(|block| block.info.first_event <= event);
-                at.checked_sub(1).filter(|at| event < blocks[*at].info.end_event())
-            })?;
-            return Ok(local.map(|local| first + local));
-        }
-        Ok(None)
+                find(at, blocks[at.max(1) - 1].info.end_event())
+            })?,
+            Handle::Sealed(reader) => {
+                let blocks = &self.index(view, reader)?.blocks;
+                let at = blocks.partition_point(|block| block.info.first_event <= event);
+                find(at, blocks[at.max(1) - 1].info.end_event())
+            }
+        };
+        Ok(local.map(|local| layout.first_block[segment] + local))
     }
 
     /// The first block with an event at this time or later, which is the block where that time
@@ -160,9 +170,15 @@ impl Trace {
         let layout = self.layout()?;
         let segment = layout.latest_ns.partition_point(|latest| *latest < time_ns);
         let Some(view) = self.segments().get(segment) else { return self.block_count() };
-        let local = view.reader.with_index(view.committed, |index| {
-            index.blocks().partition_point(|block| block.latest_ns < time_ns)
-        })?;
+        let local = match &view.handle {
+            Handle::Hot(reader) => reader.with_index(view.committed, |index| {
+                index.blocks().partition_point(|block| block.latest_ns < time_ns)
+            })?,
+            Handle::Sealed(reader) => {
+                let blocks = &self.index(view, reader)?.blocks;
+                blocks.partition_point(|block| block.latest_ns < time_ns)
+            }
+        };
         Ok(layout.first_block[segment] + local)
     }
 
@@ -172,16 +188,23 @@ impl Trace {
     ///
     /// [`StoreError::NoSuchBlock`]; damage to the block.
     pub fn block(&self, block: usize) -> Result<Arc<Block>, StoreError> {
-        let (segment, local) = self.locate(block)?;
-        let hot = self.hot_block(segment, local)?;
-        let key = (hot.info.first_event, hot.info.events);
+        let (view, _, local) = self.locate(block)?;
+        let info = self.block_info(block)?;
+        let key = (info.first_event, info.events);
         if let Some(block) = self.caches.blocks().get(&key) {
             return Ok(block);
         }
-        let block = Arc::new(self.read_hot_block(segment, &hot)?);
-        let bytes = size_of_val(block.events());
-        self.caches.blocks().insert(key, Arc::clone(&block), bytes);
-        Ok(block)
+        let read = match &view.handle {
+            Handle::Hot(reader) => {
+                let hot = hot_block(reader, view.committed, local)?;
+                read_hot_block(reader, view.committed, &hot)?
+            }
+            Handle::Sealed(reader) => Block::new(info, self.read_sealed_block(reader, local)?),
+        };
+        let read = Arc::new(read);
+        let bytes = size_of_val(read.events());
+        self.caches.blocks().insert(key, Arc::clone(&read), bytes);
+        Ok(read)
     }
 
     /// The state of all threads before the first event of a block; at the number of blocks, after
@@ -195,22 +218,188 @@ impl Trace {
     ///
     /// [`StoreError::NoSuchBlock`]; damage to a block or checkpoint it is computed from.
     pub fn checkpoint(&self, block: usize) -> Result<Arc<State>, StoreError> {
-        let event = if block == self.block_count()? {
-            self.end_event()?
-        } else {
-            self.block_info(block)?.first_event
-        };
-        let base = self.first_event();
-        let nearest = self.caches.states().nearest(base, event);
-        let mut state = nearest.unwrap_or_else(|| Arc::new(State::new()));
-        if state.next_event() == event {
+        let blocks = self.block_count()?;
+        if block == blocks {
+            return self.state_before(self.segments().len());
+        }
+        let (view, segment, local) = self.locate(block)?;
+        match &view.handle {
+            Handle::Sealed(reader) => self.sealed_checkpoint(reader, local),
+            Handle::Hot(_) => self.replay_to(segment, block),
+        }
+    }
+
+    /// The blocks that may hold what a filter asks for, from block `from` on, itself included. An
+    /// index tells for a sealed segment; of a hot one every block is a candidate.
+    #[must_use]
+    pub fn blocks_with<'a>(
+        &'a self,
+        filter: BlockFilter<'a>,
+        direction: Direction,
+        from: usize,
+    ) -> BlocksWith<'a> {
+        BlocksWith { trace: self, filter, direction, next: Some(from), candidates: Vec::new() }
+    }
+
+    pub(crate) fn layout(&self) -> Result<&Layout, StoreError> {
+        if let Some(layout) = self.layout.get() {
+            return Ok(layout);
+        }
+        let mut layout = Layout { first_block: vec![0], latest_ns: Vec::new() };
+        let (mut blocks, mut latest_ns) = (0, 0);
+        for view in self.segments() {
+            let (count, latest) = match (&view.handle, view.closed) {
+                (Handle::Sealed(_), Some(closed)) => (closed.blocks as usize, closed.last_ns),
+                (Handle::Sealed(_), None) => (0, 0),
+                (Handle::Hot(reader), _) => reader.with_index(view.committed, |index| {
+                    let latest = index.blocks().last().map_or(0, |last| last.latest_ns);
+                    (index.blocks().len(), latest)
+                })?,
+            };
+            blocks += count;
+            latest_ns = latest.max(latest_ns);
+            layout.first_block.push(blocks);
+            layout.latest_ns.push(latest_ns);
+        }
+        Ok(self.layout.get_or_init(|| layout))
+    }
+
+    /// The segment of a block, its index, and the block's number there.
+    fn locate(&self, block: usize) -> Result<(&SegmentView, usize, usize), StoreError> {
+        let layout = self.layout()?;
+        let blocks = self.block_count()?;
+        if block >= blocks {
+            return Err(StoreError::NoSuchBlock { block, blocks });
+        }
+        let segment = layout.first_block.partition_point(|first| *first <= block) - 1;
+        let view = &self.segments()[segment];
+        if let Handle::Sealed(reader) = &view.handle {
+            self.index(view, reader)?;
+        }
+        Ok((view, segment, block - layout.first_block[segment]))
+    }
+
+    /// The index of a sealed segment, which has as many blocks as the manifest says.
+    fn index<'a>(
+        &self,
+        view: &SegmentView,
+        reader: &'a SealedReader,
+    ) -> Result<&'a crate::sealed::Index, StoreError> {
+        let index = reader.index()?;
+        let events =
+            index.blocks.last().map_or(0, |last| last.info.end_event() - view.first_event());
+        let said = view.closed.map(|closed| (closed.blocks as usize, closed.events));
+        if said == Some((index.blocks.len(), events)) {
+            return Ok(index);
+        }
+        let what = "it holds another number of events than the manifest says";
+        Err(view.malformed(view.committed, what))
+    }
+
+    pub(crate) fn dictionary(&self, reader: &SealedReader) -> Result<Arc<Dictionary>, StoreError> {
+        if let Some(dictionary) = self.caches.dictionaries().get(&reader.id()) {
+            return Ok(dictionary);
+        }
+        let dictionary = Arc::new(reader.dictionary()?);
+        let bytes = dictionary.bytes();
+        self.caches.dictionaries().insert(reader.id(), Arc::clone(&dictionary), bytes);
+        Ok(dictionary)
+    }
+
+    fn sealed_checkpoint(
+        &self,
+        reader: &SealedReader,
+        local: usize,
+    ) -> Result<Arc<State>, StoreError> {
+        let event = reader.block(local)?.info.first_event;
+        if let Some(state) = self.caches.checkpoints().get(&event) {
             return Ok(state);
         }
-        let from = self.block_of_event(state.next_event())?.unwrap_or_default();
+        let dictionary = self.dictionary(reader)?;
+        let state = Arc::new(reader.checkpoint(local, &dictionary)?);
+        let bytes = crate::cache::state_bytes(&state);
+        self.caches.checkpoints().insert(event, Arc::clone(&state), bytes);
+        Ok(state)
+    }
+
+    fn read_sealed_block(
+        &self,
+        reader: &SealedReader,
+        local: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        // Taken out while it is used: another thread that reads makes its own.
+        let decoder = self.caches.decoder().take().filter(|(id, _)| *id == reader.id());
+        let mut decoder = match decoder {
+            Some((_, decoder)) => decoder,
+            None => BlockDecoder::new(self.dictionary(reader)?),
+        };
+        let events = decoder.read(reader, local, || self.sealed_checkpoint(reader, local))?;
+        *self.caches.decoder() = Some((reader.id(), decoder));
+        Ok(events)
+    }
+
+    /// The state before the first event of a segment, or after the last segment.
+    pub(crate) fn state_before(&self, segment: usize) -> Result<Arc<State>, StoreError> {
+        let Some(before) = segment.checked_sub(1) else {
+            return match self.segments().first().map(|view| &view.handle) {
+                Some(Handle::Sealed(reader)) if reader.index()?.blocks.is_empty() => {
+                    Ok(Arc::new(State::new()))
+                }
+                Some(Handle::Sealed(reader)) => self.sealed_checkpoint(reader, 0),
+                _ => Ok(Arc::new(State::new())),
+            };
+        };
+        let layout = self.layout()?;
+        match &self.segments()[before].handle {
+            Handle::Sealed(reader) => {
+                // Kept under the event that follows, as a checkpoint of a block there would be.
+                let event = self.segments()[before].closed.map_or(0, |closed| closed.events);
+                let event = reader.first_event().saturating_add(event);
+                if let Some(state) = self.caches.checkpoints().get(&event) {
+                    return Ok(state);
+                }
+                let state = Arc::new(reader.end_state(&*self.dictionary(reader)?)?);
+                if state.next_event() != event {
+                    return Err(
+                        reader.malformed(reader.bytes(), "its last state is of another event")
+                    );
+                }
+                let bytes = crate::cache::state_bytes(&state);
+                self.caches.checkpoints().insert(event, Arc::clone(&state), bytes);
+                Ok(state)
+            }
+            Handle::Hot(_) => self.replay_to(before, layout.first_block[segment]),
+        }
+    }
+
+    /// The state before a block by replaying what comes before it in the hot segments up to
+    /// `segment`, which ends at or after the block.
+    fn replay_to(&self, segment: usize, block: usize) -> Result<Arc<State>, StoreError> {
+        let hot = self.segments()[..=segment].iter().rposition(SegmentView::is_sealed);
+        let first_hot = hot.map_or(0, |sealed| sealed + 1);
+        let layout = self.layout()?;
+        let mut from = layout.first_block[first_hot];
+        let event_of = |block: usize| -> Result<u64, StoreError> {
+            if block < self.block_count()? {
+                Ok(self.block_info(block)?.first_event)
+            } else {
+                self.end_event()
+            }
+        };
+        let event = event_of(block)?;
+        let base = self.segments()[first_hot].first_event();
+        let nearest = self.caches.states().nearest(base, event);
+        let mut state = match nearest {
+            Some(state) => {
+                from = self.block_of_event(state.next_event())?.unwrap_or(block).max(from);
+                state
+            }
+            None => self.state_before(first_hot)?,
+        };
         for number in from..block {
             let events = self.block(number)?;
-            let state = Arc::make_mut(&mut state);
             let first = events.info().first_event;
+            let state = Arc::make_mut(&mut state);
             // The state may be from within the block, which has grown since.
             for (event, number) in events.events().iter().zip(first..) {
                 if number >= state.next_event() {
@@ -223,115 +412,151 @@ impl Trace {
         }
         Ok(state)
     }
+}
 
-    /// The blocks that may hold what a filter asks for, from block `from` on, itself included. An
-    /// index tells for a sealed segment; of a hot one every block is a candidate.
-    #[must_use]
-    pub fn blocks_with<'a>(
-        &'a self,
-        filter: BlockFilter<'a>,
-        direction: Direction,
-        from: usize,
-    ) -> BlocksWith<'a> {
-        BlocksWith { trace: self, filter, direction, next: Some(from) }
-    }
+fn hot_block(
+    reader: &Arc<SegmentReader>,
+    committed: u64,
+    local: usize,
+) -> Result<HotBlock, StoreError> {
+    reader.with_index(committed, |index| index.blocks()[local])
+}
 
-    fn layout(&self) -> Result<&Layout, StoreError> {
-        if let Some(layout) = self.layout.get() {
-            return Ok(layout);
+fn read_hot_block(
+    segment: &Arc<SegmentReader>,
+    committed: u64,
+    hot: &HotBlock,
+) -> Result<Block, StoreError> {
+    let first_event = hot.info.first_event;
+    let mut reader = BlockReader::resume(Arc::clone(segment), committed, hot.offset, first_event);
+    let mut events = Vec::with_capacity(hot.info.events as usize);
+    let mut payload = Vec::new();
+    while reader.next_event() < hot.info.end_event() {
+        let Some(header) = reader.peek()? else { break };
+        let at = reader.offset() + crate::block::HEADER_SIZE as u64;
+        reader.read(&header, &mut payload)?;
+        let (records, _) = payload.as_chunks::<{ event_codec::SIZE }>();
+        for (number, record) in records.iter().enumerate() {
+            events.push(event_codec::decode(record).map_err(|what| {
+                segment.malformed(at + (number * event_codec::SIZE) as u64, what)
+            })?);
         }
-        let mut layout = Layout { first_block: vec![0], latest_ns: Vec::new() };
-        let (mut blocks, mut latest_ns) = (0, 0);
-        for view in self.segments() {
-            let (count, latest) = view.reader.with_index(view.committed, |index| {
-                (index.blocks().len(), index.blocks().last().map_or(0, |last| last.latest_ns))
-            })?;
-            blocks += count;
-            latest_ns = latest.max(latest_ns);
-            layout.first_block.push(blocks);
-            layout.latest_ns.push(latest_ns);
-        }
-        Ok(self.layout.get_or_init(|| layout))
     }
-
-    /// The segment of a block, and its number there.
-    fn locate(&self, block: usize) -> Result<(usize, usize), StoreError> {
-        let layout = self.layout()?;
-        let blocks = self.block_count()?;
-        if block >= blocks {
-            return Err(StoreError::NoSuchBlock { block, blocks });
-        }
-        let segment = layout.first_block.partition_point(|first| *first <= block) - 1;
-        Ok((segment, block - layout.first_block[segment]))
-    }
-
-    fn hot_block(&self, segment: usize, local: usize) -> Result<HotBlock, StoreError> {
-        let view = &self.segments()[segment];
-        view.reader.with_index(view.committed, |index| index.blocks()[local])
-    }
-
-    fn read_hot_block(&self, segment: usize, hot: &HotBlock) -> Result<Block, StoreError> {
-        let view = &self.segments()[segment];
-        let mut reader = BlockReader::resume(
-            Arc::clone(&view.reader),
-            view.committed,
-            hot.offset,
-            hot.info.first_event,
-        );
-        let mut events = Vec::with_capacity(hot.info.events as usize);
-        let mut payload = Vec::new();
-        while reader.next_event() < hot.info.end_event() {
-            let Some(header) = reader.peek()? else { break };
-            let at = reader.offset();
-            reader.read(&header, &mut payload)?;
-            let (records, _) = payload.as_chunks::<{ event_codec::SIZE }>();
-            for (number, record) in records.iter().enumerate() {
-                events.push(event_codec::decode(record).map_err(|what| {
-                    let within = crate::block::HEADER_SIZE + number * event_codec::SIZE;
-                    view.reader.malformed(at + within as u64, what)
-                })?);
-            }
-        }
-        Ok(Block::new(hot.info, events))
-    }
+    Ok(Block::new(hot.info, events))
 }
 
 /// Numbers of candidate blocks; see [`Trace::blocks_with`].
 #[derive(Debug)]
 pub struct BlocksWith<'a> {
     trace: &'a Trace,
-    #[expect(dead_code, reason = "hot segments have no index to ask")]
     filter: BlockFilter<'a>,
     direction: Direction,
+    /// The block at which to look next, once there are no candidates.
     next: Option<usize>,
+    /// Candidates of the segment last looked at, the next one last.
+    candidates: Vec<usize>,
+}
+
+impl BlocksWith<'_> {
+    /// Takes the candidates of the next segment; `false` at the end.
+    fn look(&mut self) -> Result<bool, StoreError> {
+        let Some(next) = self.next.take() else { return Ok(false) };
+        let layout = self.trace.layout()?;
+        let blocks = self.trace.block_count()?;
+        let next = match self.direction {
+            Direction::Forward if next >= blocks => return Ok(false),
+            Direction::Forward => next,
+            Direction::Backward if blocks == 0 => return Ok(false),
+            Direction::Backward => next.min(blocks - 1),
+        };
+        let segment = layout.first_block.partition_point(|first| *first <= next) - 1;
+        let (first, end) = (layout.first_block[segment], layout.first_block[segment + 1]);
+        let view = &self.trace.segments()[segment];
+        let wanted = match self.direction {
+            Direction::Forward => next..end,
+            Direction::Backward => first..next + 1,
+        };
+        let local = match &view.handle {
+            Handle::Sealed(reader) => self.trace.indexed(reader, &self.filter)?,
+            Handle::Hot(_) => None,
+        };
+        self.candidates = match local {
+            Some(local) => {
+                let blocks = local.into_iter().map(|block| first + block as usize);
+                blocks.filter(|block| wanted.contains(block)).collect()
+            }
+            None => wanted.collect(),
+        };
+        match self.direction {
+            Direction::Forward => {
+                self.candidates.reverse();
+                self.next = Some(end);
+            }
+            Direction::Backward => self.next = first.checked_sub(1),
+        }
+        Ok(true)
+    }
 }
 
 impl Iterator for BlocksWith<'_> {
     type Item = Result<usize, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let block = self.next?;
-        let blocks = match self.trace.block_count() {
-            Ok(blocks) => blocks,
-            Err(error) => {
-                self.next = None;
-                return Some(Err(error));
+        loop {
+            if let Some(block) = self.candidates.pop() {
+                return Some(Ok(block));
             }
-        };
-        match self.direction {
-            Direction::Forward if block >= blocks => {
-                self.next = None;
-                None
-            }
-            Direction::Forward => {
-                self.next = Some(block + 1);
-                Some(Ok(block))
-            }
-            Direction::Backward => {
-                let block = block.min(blocks.checked_sub(1)?);
-                self.next = block.checked_sub(1);
-                Some(Ok(block))
+            match self.look() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
             }
         }
+    }
+}
+
+impl Trace {
+    /// The blocks of a sealed segment that a filter asks for, ascending; `None` where it asks for
+    /// nothing.
+    fn indexed(
+        &self,
+        reader: &SealedReader,
+        filter: &BlockFilter<'_>,
+    ) -> Result<Option<Vec<u32>>, StoreError> {
+        let functions = filter.functions.map(|functions| functions.iter().map(|id| id.0).collect());
+        let threads = filter.threads.map(|threads| threads.iter().map(|tid| tid.0).collect());
+        let mut found: Option<Vec<u32>> = None;
+        let wanted: [(Kind, Option<Vec<u32>>); 2] =
+            [(Kind::Functions, functions), (Kind::Threads, threads)];
+        for (kind, keys) in wanted {
+            let Some(keys) = keys else { continue };
+            let sets = self.sets(reader, kind)?;
+            let most = u32::try_from(reader.index()?.blocks.len()).unwrap_or(u32::MAX);
+            let mut blocks = Vec::new();
+            for key in keys {
+                sets.blocks(key, most, &mut blocks)
+                    .map_err(|error| reader.malformed(reader.bytes(), error.0))?;
+            }
+            blocks.sort_unstable();
+            blocks.dedup();
+            found = Some(match found {
+                None => blocks,
+                Some(mut found) => {
+                    found.retain(|block| blocks.binary_search(block).is_ok());
+                    found
+                }
+            });
+        }
+        Ok(found)
+    }
+
+    fn sets(&self, reader: &SealedReader, kind: Kind) -> Result<Arc<Sets>, StoreError> {
+        let key = (reader.id(), kind);
+        if let Some(sets) = self.caches.sets().get(&key) {
+            return Ok(sets);
+        }
+        let sets = Arc::new(reader.decode(kind, 0, Sets::decode)?);
+        self.caches.sets().insert(key, Arc::clone(&sets), sets.bytes());
+        Ok(sets)
     }
 }

@@ -8,37 +8,94 @@ use rustc_hash::FxHashMap;
 use scope_model::{OpenCall, State, ThreadState};
 
 use crate::blocks::Block;
+use crate::pyramid::Level;
+use crate::sealed::{BlockDecoder, Dictionary, Kind, Sets};
+use crate::summary::Summary;
 
 /// Bytes of decoded blocks that are kept.
 const BLOCK_BYTES: usize = 16 << 20;
 /// Bytes of states that are kept.
 const STATE_BYTES: usize = 8 << 20;
 
+/// Bytes of checkpoints of sealed segments that are kept.
+const CHECKPOINT_BYTES: usize = 4 << 20;
+/// Bytes of each kind of index of sealed segments that are kept.
+const INDEX_BYTES: usize = 6 << 20;
+
 /// The caches of one reader.
 #[derive(Debug)]
 pub(crate) struct Caches {
     blocks: Mutex<Lru<BlockKey, Arc<Block>>>,
     states: Mutex<States>,
+    checkpoints: Mutex<Lru<u64, Arc<State>>>,
+    dictionaries: Mutex<Lru<u32, Arc<Dictionary>>>,
+    sets: Mutex<Lru<(u32, Kind), Arc<Sets>>>,
+    levels: Mutex<Lru<(u32, u16), Arc<Level>>>,
+    decoder: Mutex<Option<(u32, BlockDecoder)>>,
+    summaries: Mutex<Summaries>,
 }
+
+/// What is told of hot segments so far, by their numbers.
+pub(crate) type Summaries = BTreeMap<u32, Summary>;
 
 /// A block, whatever segment holds it: its first event, and how many it has.
 pub(crate) type BlockKey = (u64, u32);
 
 impl Default for Caches {
     fn default() -> Self {
-        Self { blocks: Mutex::new(Lru::new(BLOCK_BYTES)), states: Mutex::default() }
+        Self {
+            blocks: Mutex::new(Lru::new(BLOCK_BYTES)),
+            states: Mutex::default(),
+            checkpoints: Mutex::new(Lru::new(CHECKPOINT_BYTES)),
+            dictionaries: Mutex::new(Lru::new(INDEX_BYTES)),
+            sets: Mutex::new(Lru::new(INDEX_BYTES)),
+            levels: Mutex::new(Lru::new(INDEX_BYTES)),
+            decoder: Mutex::default(),
+            summaries: Mutex::default(),
+        }
     }
 }
 
 impl Caches {
     pub(crate) fn blocks(&self) -> MutexGuard<'_, Lru<BlockKey, Arc<Block>>> {
-        // Nothing is left half done by a panic: entries are put in whole.
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.blocks)
     }
 
+    /// States of hot segments.
     pub(crate) fn states(&self) -> MutexGuard<'_, States> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.states)
     }
+
+    /// States of sealed segments, by the event that comes next.
+    pub(crate) fn checkpoints(&self) -> MutexGuard<'_, Lru<u64, Arc<State>>> {
+        lock(&self.checkpoints)
+    }
+
+    pub(crate) fn dictionaries(&self) -> MutexGuard<'_, Lru<u32, Arc<Dictionary>>> {
+        lock(&self.dictionaries)
+    }
+
+    pub(crate) fn sets(&self) -> MutexGuard<'_, Lru<(u32, Kind), Arc<Sets>>> {
+        lock(&self.sets)
+    }
+
+    pub(crate) fn levels(&self) -> MutexGuard<'_, Lru<(u32, u16), Arc<Level>>> {
+        lock(&self.levels)
+    }
+
+    /// The decoder used last, of a segment.
+    pub(crate) fn decoder(&self) -> MutexGuard<'_, Option<(u32, BlockDecoder)>> {
+        lock(&self.decoder)
+    }
+
+    pub(crate) fn summaries(&self) -> MutexGuard<'_, Summaries> {
+        lock(&self.summaries)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic leaves nothing half done: entries are put in whole, summaries forgotten first.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps what was used last, up to a number of bytes.
@@ -124,7 +181,8 @@ impl States {
     }
 }
 
-fn state_bytes(state: &State) -> usize {
+/// Bytes a state takes, about.
+pub(crate) fn state_bytes(state: &State) -> usize {
     let calls: usize = state.threads().iter().map(|thread| thread.stack.capacity()).sum();
     size_of::<State>()
         + state.threads().len() * (size_of::<ThreadState>() + 16)

@@ -42,6 +42,11 @@ pub(crate) struct SegmentHeader {
     pub(crate) trace: u64,
 }
 
+/// The file of a segment once it is sealed.
+pub(crate) fn sealed_path(trace: &Path, id: u32) -> PathBuf {
+    trace.join(format!("segments/{id:08}.sealed"))
+}
+
 /// The file of a segment.
 pub(crate) fn path(trace: &Path, id: u32) -> PathBuf {
     trace.join(format!("segments/{id:08}.seg"))
