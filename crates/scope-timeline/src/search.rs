@@ -4,6 +4,7 @@
 //! read; and states are followed only for conditions that ask about them.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use scope_model::{Event, State};
 use scope_store::Direction;
@@ -48,7 +49,7 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Search<'s, 't> {
     timeline: &'s Timeline<'t>,
-    bound: Bound,
+    bound: Rc<Bound>,
     direction: Direction,
     /// Numbers of the first event looked at, and of the one after the last.
     low: u64,
@@ -95,7 +96,7 @@ impl<'t> Timeline<'t> {
         };
         Ok(Search {
             timeline: self,
-            bound,
+            bound: Rc::new(bound),
             direction: options.direction,
             low,
             high: high.max(low),
@@ -150,20 +151,16 @@ impl Search<'_, '_> {
 
     /// Reads on until there are hits, or nothing is left.
     fn read_on(&mut self, most_blocks: usize) -> Result<(), TimelineError> {
+        let Some(from) = self.next else { return Ok(()) };
         let trace = self.timeline.trace();
-        let mut blocks = 0;
-        while let Some(from) = self.next {
-            if blocks == most_blocks {
-                return Ok(());
-            }
-            blocks += 1;
+        let bound = Rc::clone(&self.bound);
+        let mut blocks = trace.blocks_with(bound.filter(), self.direction, from);
+        for _ in 0..most_blocks {
             self.timeline.check_interrupt()?;
-            let Some(block) = trace.blocks_with(self.bound.filter(), self.direction, from).next()
-            else {
+            let Some(block) = blocks.next().transpose()? else {
                 self.next = None;
                 return Ok(());
             };
-            let block = block?;
             let info = trace.block_info(block)?;
             let (first, end) = (info.first_event, info.end_event());
             self.at = match self.direction {
@@ -175,15 +172,12 @@ impl Search<'_, '_> {
                 Direction::Backward if first > self.low => block.checked_sub(1),
                 Direction::Backward => None,
             };
-            if first >= self.high || end <= self.low {
-                self.next = None;
-                return Ok(());
-            }
-            if self.bound.may_be_in(first.max(self.low), end.min(self.high)) {
+            let (first, end) = (first.max(self.low), end.min(self.high));
+            if first < end && bound.may_be_in(first, end) {
                 self.read(block)?;
-                if !self.hits.is_empty() {
-                    return Ok(());
-                }
+            }
+            if self.next.is_none() || !self.hits.is_empty() {
+                return Ok(());
             }
         }
         Ok(())

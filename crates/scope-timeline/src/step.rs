@@ -393,11 +393,13 @@ impl Timeline<'_> {
         from: u64,
         fits: impl Fn(&Point) -> bool,
     ) -> Result<Found, TimelineError> {
-        let Some(block) = self.trace().block_of_event(from)? else { return Ok((None, false)) };
+        let Some(here) = self.trace().block_of_event(from)? else { return Ok((None, false)) };
         let threads = [tid, Tid(0)];
         let filter = BlockFilter { threads: Some(&threads), ..BlockFilter::default() };
         let mut gap = false;
-        for block in self.trace().blocks_with(filter, Direction::Forward, block) {
+        // Most steps stay in the block where they begin: no index is asked for that.
+        let others = self.trace().blocks_with(filter, Direction::Forward, here + 1);
+        for block in [Ok(here)].into_iter().chain(others) {
             let track = self.track(block?, tid)?;
             let first = track.points.partition_point(|point| point.moment <= from);
             for point in &track.points[first..] {
@@ -423,10 +425,13 @@ impl Timeline<'_> {
             return Ok((None, false));
         }
         let mut gap = false;
-        if let Some(block) = self.trace().block_of_event(from - 1)? {
+        if let Some(here) = self.trace().block_of_event(from - 1)? {
             let threads = [tid, Tid(0)];
             let filter = BlockFilter { threads: Some(&threads), ..BlockFilter::default() };
-            for block in self.trace().blocks_with(filter, Direction::Backward, block) {
+            let others = here
+                .checked_sub(1)
+                .map(|before| self.trace().blocks_with(filter, Direction::Backward, before));
+            for block in [Ok(here)].into_iter().chain(others.into_iter().flatten()) {
                 let track = self.track(block?, tid)?;
                 let end = track.points.partition_point(|point| point.moment <= from);
                 for point in track.points[..end].iter().rev() {

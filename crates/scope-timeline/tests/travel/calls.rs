@@ -7,7 +7,7 @@ use scope_timeline::{CallView, Callee, RunTimes, Timeline, TimelineError, WaitSl
 use crate::generate::events;
 use crate::model::Model;
 use crate::scenario::{T, enter, event, leave, nested};
-use crate::store::{START_NS, store};
+use crate::store::{Form, START_NS, forms, store};
 
 /// What the model says of a call.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -115,9 +115,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_call_is_what_the_model_tells(events in events()) {
+    fn a_call_is_what_the_model_tells(events in events(), form in forms()) {
         let model = Model::new(&events);
-        let stored = store(&events);
+        let stored = store(&events, form);
         let timeline = Timeline::new(&stored.trace);
         let is_enter = |event: &Event| matches!(event.kind, EventKind::Enter { .. });
         let ids = (0..).zip(&model.events).filter(|(_, event)| is_enter(event)).map(|(id, _)| id);
@@ -156,20 +156,23 @@ proptest! {
 
 #[test]
 fn a_call_says_for_what_it_waited_and_who_woke_it() {
-    let stored = store(&[
-        event(0, T, EventKind::SwitchIn { cpu: 0 }),
-        enter(100, T, 0),
-        enter(200, T, 2),
-        event(300, T, EventKind::SyscallEnter { number: 202 }),
-        event(400, T, EventKind::SwitchOut { cpu: 0, state: 1 }),
-        event(700, T, EventKind::Waking { waker: Tid(8), waker_pid: scope_model::Pid(7) }),
-        event(800, T, EventKind::SwitchIn { cpu: 1 }),
-        event(850, T, EventKind::SyscallExit { number: 202, result: 0 }),
-        leave(900, T, 2),
-        event(910, T, EventKind::SwitchOut { cpu: 1, state: 0 }),
-        event(960, T, EventKind::SwitchIn { cpu: 1 }),
-        leave(1_000, T, 0),
-    ]);
+    let stored = store(
+        &[
+            event(0, T, EventKind::SwitchIn { cpu: 0 }),
+            enter(100, T, 0),
+            enter(200, T, 2),
+            event(300, T, EventKind::SyscallEnter { number: 202 }),
+            event(400, T, EventKind::SwitchOut { cpu: 0, state: 1 }),
+            event(700, T, EventKind::Waking { waker: Tid(8), waker_pid: scope_model::Pid(7) }),
+            event(800, T, EventKind::SwitchIn { cpu: 1 }),
+            event(850, T, EventKind::SyscallExit { number: 202, result: 0 }),
+            leave(900, T, 2),
+            event(910, T, EventKind::SwitchOut { cpu: 1, state: 0 }),
+            event(960, T, EventKind::SwitchIn { cpu: 1 }),
+            leave(1_000, T, 0),
+        ],
+        Form::Hot,
+    );
     let timeline = Timeline::new(&stored.trace);
     let view = timeline.call(1, 2).unwrap();
     assert_eq!(
@@ -203,7 +206,7 @@ fn a_call_says_for_what_it_waited_and_who_woke_it() {
 
 #[test]
 fn what_is_no_call_has_no_view() {
-    let stored = store(&nested());
+    let stored = store(&nested(), Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     for id in [3, 6, 99] {
         let error = timeline.call(id, 9).unwrap_err();

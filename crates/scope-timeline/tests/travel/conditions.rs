@@ -11,7 +11,7 @@ use scope_timeline::{Condition, Found, SearchOptions, Timeline, TimelineError};
 use crate::generate::events;
 use crate::model::Model;
 use crate::scenario::{T, enter, event, leave, leave_as, nested};
-use crate::store::{Stored, store};
+use crate::store::{Form, Stored, forms, store};
 
 /// A condition as the model understands it.
 #[derive(Clone, Debug)]
@@ -267,13 +267,13 @@ proptest! {
 
     #[test]
     fn searches_find_what_the_model_finds(
-        events in events(),
+        events in events(), form in forms(),
         asks in prop::collection::vec(ask(), 1..12),
         share in 0.0..1.0_f64,
         width in 0.0..1.0_f64,
     ) {
         let model = Model::new(&events);
-        let stored = store(&events);
+        let stored = store(&events, form);
         let asked = Asked { model: &model, known: know(&model.events) };
         let from = (share * model.end() as f64) as u64;
         for ask in &asks {
@@ -307,7 +307,7 @@ fn forward(stored: &Stored, text: &str) -> Vec<u64> {
 
 #[test]
 fn a_call_is_found_once_unless_its_end_is_asked_about() {
-    let stored = store(&nested());
+    let stored = store(&nested(), Form::Sealed);
     for (text, hits) in [
         ("function=parse", &[1, 5][..]),
         ("function=parse kind=leave", &[4]),
@@ -327,17 +327,20 @@ fn a_call_is_found_once_unless_its_end_is_asked_about() {
 #[test]
 fn unknown_durations_satisfy_no_comparison() {
     let gap = EventKind::Gap { until_ns: 0, entries: 1, exits: 0, others: 0 };
-    let stored = store(&[
-        enter(0, T, 0),
-        enter(1, T, 1),
-        leave_as(2, T, 1, CallEnd::Unwound),
-        enter(3, T, 1),
-        event(4, T, gap),
-        leave(5, T, 1),
-        enter(6, T, 1),
-        leave(9, T, 1),
-        leave(10, T, 0),
-    ]);
+    let stored = store(
+        &[
+            enter(0, T, 0),
+            enter(1, T, 1),
+            leave_as(2, T, 1, CallEnd::Unwound),
+            enter(3, T, 1),
+            event(4, T, gap),
+            leave(5, T, 1),
+            enter(6, T, 1),
+            leave(9, T, 1),
+            leave(10, T, 0),
+        ],
+        Form::Hot,
+    );
     assert_eq!(forward(&stored, "duration>=0ns"), [7]);
     assert_eq!(forward(&stored, "duration!=1s"), [7]);
     assert_eq!(forward(&stored, "kind=leave and not duration>=0ns"), [2, 5, 8]);
@@ -345,7 +348,7 @@ fn unknown_durations_satisfy_no_comparison() {
 
 #[test]
 fn names_that_nothing_has_are_told_with_their_neighbours() {
-    let stored = store(&nested());
+    let stored = store(&nested(), Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     let error = |text: &str| {
         let options = SearchOptions { direction: Direction::Forward, from: 0, until: None };
@@ -359,7 +362,7 @@ fn names_that_nothing_has_are_told_with_their_neighbours() {
 
 #[test]
 fn a_search_can_be_interrupted_and_then_ends() {
-    let stored = store(&nested());
+    let stored = store(&nested(), Form::Sealed);
     let flag = AtomicBool::new(true);
     let timeline = Timeline::new(&stored.trace).interruptible(&flag);
     let options = SearchOptions { direction: Direction::Forward, from: 0, until: None };
@@ -373,7 +376,7 @@ fn a_search_can_be_interrupted_and_then_ends() {
 fn a_search_goes_on_where_it_was_left() {
     let events: Vec<Event> =
         (0..2_000).flat_map(|t_ns| [enter(t_ns, T, 1), leave(t_ns, T, 1)]).collect();
-    let stored = store(&events);
+    let stored = store(&events, Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     for direction in [Direction::Forward, Direction::Backward] {
         let from = if direction == Direction::Forward { 0 } else { 4_000 };
@@ -397,7 +400,7 @@ fn blocks_that_cannot_hold_a_hit_are_not_read() {
         (0..2_000).flat_map(|t_ns| [enter(t_ns, T, 1), leave(t_ns, T, 1)]).collect();
     let mut events = events;
     events.push(enter(2_000, T, 0));
-    let stored = store(&events);
+    let stored = store(&events, Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     let options = SearchOptions { direction: Direction::Forward, from: 0, until: None };
     let condition = "end=never".parse().unwrap();

@@ -6,15 +6,15 @@ use scope_timeline::{Bookmarks, Moment, Place, Timeline, TimelineError};
 use crate::generate::events;
 use crate::model::Model;
 use crate::scenario;
-use crate::store::{START_NS, store};
+use crate::store::{Form, START_NS, forms, store};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn every_moment_has_the_state_that_reading_from_the_start_gives(events in events()) {
+    fn every_moment_has_the_state_that_reading_from_the_start_gives(events in events(), form in forms()) {
         let model = Model::new(&events);
-        let stored = store(&events);
+        let stored = store(&events, form);
         let timeline = Timeline::new(&stored.trace);
         prop_assert_eq!(timeline.end().unwrap(), model.end());
         let tids = model.tids();
@@ -29,9 +29,9 @@ proptest! {
     }
 
     #[test]
-    fn a_time_is_the_moment_after_all_that_happened_up_to_it(events in events()) {
+    fn a_time_is_the_moment_after_all_that_happened_up_to_it(events in events(), form in forms()) {
         let model = Model::new(&events);
-        let stored = store(&events);
+        let stored = store(&events, form);
         let timeline = Timeline::new(&stored.trace);
         let last = model.time_of(model.end());
         for time_ns in (START_NS.saturating_sub(2)..=last + 2).step_by(1 + last as usize / 4_000) {
@@ -43,7 +43,7 @@ proptest! {
 
 #[test]
 fn places_are_found() {
-    let stored = store(&scenario::nested());
+    let stored = store(&scenario::nested(), Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     let bookmarks: Bookmarks = serde_json::from_str(r#"{"here": 3}"#).unwrap();
     for (text, event, time_ns) in [
@@ -67,7 +67,7 @@ fn places_are_found() {
 
 #[test]
 fn places_that_are_not_there_say_what_is() {
-    let stored = store(&scenario::nested());
+    let stored = store(&scenario::nested(), Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     let bookmarks = Bookmarks([("here".to_owned(), 3)].into());
     let error = |place: &str| -> String {
@@ -85,7 +85,7 @@ fn places_that_are_not_there_say_what_is() {
 
 #[test]
 fn an_empty_trace_has_one_moment() {
-    let stored = store(&[]);
+    let stored = store(&[], Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     assert_eq!((timeline.start(), timeline.end().unwrap()), (0, 0));
     assert!(timeline.state_at(0).unwrap().threads().is_empty());

@@ -10,7 +10,7 @@ use scope_timeline::{Cursor, Move, Outcome, Stop, Timeline, TimelineError};
 use crate::generate::events;
 use crate::model::Model;
 use crate::scenario::{T, enter, event, leave, nested};
-use crate::store::{store, store_in_segments};
+use crate::store::{Form, forms, store, store_in_segments};
 
 /// All moments of a short trace, or an even choice of a long one's.
 fn moments(model: &Model) -> impl Iterator<Item = u64> {
@@ -21,9 +21,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn every_step_from_every_moment_leads_where_the_model_says(events in events()) {
+    fn every_step_from_every_moment_leads_where_the_model_says(events in events(), form in forms()) {
         let model = Model::new(&events);
-        let stored = store(&events);
+        let stored = store(&events, form);
         let timeline = Timeline::new(&stored.trace);
         for tid in model.tids().into_iter().map(Some).chain([None]) {
             for moment in moments(&model) {
@@ -38,9 +38,9 @@ proptest! {
     }
 
     #[test]
-    fn a_step_back_undoes_its_step_forward(events in events()) {
+    fn a_step_back_undoes_its_step_forward(events in events(), form in forms()) {
         let model = Model::new(&events);
-        let stored = store(&events);
+        let stored = store(&events, form);
         let timeline = Timeline::new(&stored.trace);
         let go = |tid, moment, step| {
             match timeline.step(Cursor { thread: Some(tid), moment }, step).unwrap() {
@@ -78,9 +78,9 @@ proptest! {
     }
 
     #[test]
-    fn calls_of_a_function_are_found_either_way(events in events(), function in 0..5_u32) {
+    fn calls_of_a_function_are_found_either_way(events in events(), form in forms(), function in 0..5_u32) {
         let model = Model::new(&events);
-        let stored = store(&events);
+        let stored = store(&events, form);
         let timeline = Timeline::new(&stored.trace);
         let function = FunctionId(function);
         for thread in model.tids().into_iter().map(Some).chain([None]) {
@@ -126,7 +126,7 @@ fn walk(timeline: &Timeline<'_>, from: u64, steps: &[Move]) -> Vec<Result<u64, S
 
 #[test]
 fn over_passes_a_call_and_then_leaves() {
-    let stored = store(&nested());
+    let stored = store(&nested(), Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     // From just inside main: over parse, then the second parse never ends.
     let never = Stop::NeverEnds { call: 5 };
@@ -137,7 +137,7 @@ fn over_passes_a_call_and_then_leaves() {
 
 #[test]
 fn out_and_back_out_meet_at_the_caller() {
-    let stored = store(&nested());
+    let stored = store(&nested(), Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     assert_eq!(walk(&timeline, 3, &[Move::Out, Move::Out]), [Ok(4), Ok(5)]);
     assert_eq!(walk(&timeline, 3, &[Move::BackOut, Move::BackOut]), [Ok(2), Ok(1)]);
@@ -152,7 +152,7 @@ fn a_thread_that_ended_is_told_from_a_trace_that_ended() {
     let exit = EventKind::ThreadExit { code: 0, last: false };
     let mut events = nested();
     events.push(event(2_000, Tid(8), exit));
-    let stored = store(&events);
+    let stored = store(&events, Form::Sealed);
     let timeline = Timeline::new(&stored.trace);
     let end = timeline.end().unwrap();
     let next = |tid| timeline.step(Cursor { thread: Some(tid), moment: end }, Move::Next).unwrap();
@@ -175,8 +175,10 @@ fn a_step_over_a_long_call_finds_its_end() {
     let ends = events.len() as u64;
     events.push(leave(20_000, T, 1));
     events.push(enter(20_001, T, 1));
-    for segment_bytes in [4_096, 1 << 20] {
-        let stored = store_in_segments(&events, segment_bytes);
+    for (form, segment_bytes) in
+        [(Form::Hot, 4_096), (Form::Sealed, 4_096), (Form::Hot, 1 << 20), (Form::Sealed, 1 << 20)]
+    {
+        let stored = store_in_segments(&events, form, segment_bytes);
         let timeline = Timeline::new(&stored.trace);
         assert_eq!(walk(&timeline, 1, &[Move::Over, Move::BackOver]), [Ok(ends + 1), Ok(1)]);
         assert_eq!(walk(&timeline, 5_000, &[Move::Out, Move::BackOver]), [Ok(ends + 1), Ok(1)]);
@@ -187,7 +189,7 @@ fn a_step_over_a_long_call_finds_its_end() {
 
 #[test]
 fn steps_can_be_interrupted() {
-    let stored = store(&nested());
+    let stored = store(&nested(), Form::Sealed);
     let flag = AtomicBool::new(true);
     let timeline = Timeline::new(&stored.trace).interruptible(&flag);
     let outcome = timeline.step(Cursor { thread: Some(T), moment: 1 }, Move::Over);

@@ -1,7 +1,8 @@
 //! Writing events as a trace, and opening it.
 
+use proptest::prelude::*;
 use scope_model::{Event, Function, FunctionId, Module, ModuleId, SiteClass};
-use scope_store::{Host, Manifest, Trace, TraceWriter, WriterOptions};
+use scope_store::{Host, Manifest, RecorderStats, Trace, TraceWriter, WriterOptions};
 use tempfile::TempDir;
 
 /// `CLOCK_MONOTONIC` at which every trace here begins, ns.
@@ -23,13 +24,29 @@ pub(crate) struct Stored {
     _folder: TempDir,
 }
 
+/// How a trace is stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    /// As it was recorded.
+    Hot,
+    /// All segments sealed.
+    Sealed,
+    /// As long as it is recorded: older segments sealed, as far as the sealer has come.
+    Growing,
+}
+
+/// Any form.
+pub(crate) fn forms() -> impl Strategy<Value = Form> {
+    prop_oneof![Just(Form::Hot), Just(Form::Sealed), Just(Form::Growing)]
+}
+
 /// Writes events in blocks of about a hundred.
-pub(crate) fn store(events: &[Event]) -> Stored {
-    store_in_segments(events, 4096)
+pub(crate) fn store(events: &[Event], form: Form) -> Stored {
+    store_in_segments(events, form, 4096)
 }
 
 /// Writes events in segments of a size.
-pub(crate) fn store_in_segments(events: &[Event], segment_bytes: u32) -> Stored {
+pub(crate) fn store_in_segments(events: &[Event], form: Form, segment_bytes: u32) -> Stored {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("test.scope");
     let manifest = Manifest {
@@ -53,10 +70,20 @@ pub(crate) fn store_in_segments(events: &[Event], segment_bytes: u32) -> Stored 
             inlined_copies: 0,
         })
         .collect();
-    let options = WriterOptions { segment_bytes };
+    let options = WriterOptions {
+        segment_bytes,
+        seal: !matches!(form, Form::Hot),
+        max_hot_segments: u32::MAX,
+        ..WriterOptions::default()
+    };
     let mut writer = TraceWriter::create(&path, manifest, &functions, &[], options).unwrap();
     writer.append(events).unwrap();
     writer.commit().unwrap();
-    drop(writer);
+    match form {
+        Form::Sealed => {
+            writer.finish(START_NS, "the target ended", RecorderStats::default()).unwrap();
+        }
+        Form::Hot | Form::Growing => drop(writer),
+    }
     Stored { trace: Trace::open(&path).unwrap(), _folder: folder }
 }
