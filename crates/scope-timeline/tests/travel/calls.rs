@@ -116,11 +116,12 @@ proptest! {
 
     #[test]
     fn a_call_is_what_the_model_tells(events in events(), form in forms()) {
-        let model = Model::new(&events);
         let stored = store(&events, form);
+        let model = Model::new(&events, stored.trace.first_event());
         let timeline = Timeline::new(&stored.trace);
         let is_enter = |event: &Event| matches!(event.kind, EventKind::Enter { .. });
         let ids = (0..).zip(&model.events).filter(|(_, event)| is_enter(event)).map(|(id, _)| id);
+        let ids = ids.filter(|id| *id >= model.start);
         for id in ids.step_by(1 + events.len() / 100) {
             let view = timeline.call(id, usize::MAX).unwrap();
             // In portions, put together again.

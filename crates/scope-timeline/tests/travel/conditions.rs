@@ -272,13 +272,13 @@ proptest! {
         share in 0.0..1.0_f64,
         width in 0.0..1.0_f64,
     ) {
-        let model = Model::new(&events);
         let stored = store(&events, form);
+        let model = Model::new(&events, stored.trace.first_event());
         let asked = Asked { model: &model, known: know(&model.events) };
-        let from = (share * model.end() as f64) as u64;
+        let from = model.start + (share * (model.end() - model.start) as f64) as u64;
         for ask in &asks {
             let text = ask.text();
-            let hits: Vec<u64> = (0..model.end())
+            let hits: Vec<u64> = (model.start..model.end())
                 .filter(|number| asked.is_hit(ask, *number as usize))
                 .collect();
             let within = |low: u64, high: u64| {
@@ -290,10 +290,10 @@ proptest! {
                 let expected: Vec<u64> = within(from, until.unwrap_or(model.end())).collect();
                 prop_assert_eq!(found(&stored, &text, options), expected, "{}", text);
             }
-            let until = (width * from as f64) as u64;
+            let until = model.start + (width * (from - model.start) as f64) as u64;
             for until in [None, Some(until)] {
                 let options = SearchOptions { direction: Direction::Backward, from, until };
-                let mut expected: Vec<u64> = within(until.unwrap_or(0), from).collect();
+                let mut expected: Vec<u64> = within(until.unwrap_or(model.start), from).collect();
                 expected.reverse();
                 prop_assert_eq!(found(&stored, &text, options), expected, "back {}", text);
             }

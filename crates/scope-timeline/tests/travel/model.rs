@@ -12,20 +12,23 @@ use crate::store::START_NS;
 /// A trace in memory.
 #[derive(Debug)]
 pub(crate) struct Model {
+    /// All events that there were, those dropped from the trace among them.
     pub(crate) events: Vec<Event>,
+    /// Number of the first event of the trace.
+    pub(crate) start: u64,
     /// The state at each moment.
     pub(crate) states: Vec<State>,
 }
 
 impl Model {
-    pub(crate) fn new(events: &[Event]) -> Self {
+    pub(crate) fn new(events: &[Event], start: u64) -> Self {
         let mut state = State::new();
         let mut states = vec![state.clone()];
         for (number, event) in (0..).zip(events) {
             state.apply(number, event);
             states.push(state.clone());
         }
-        Self { events: events.to_vec(), states }
+        Self { events: events.to_vec(), start, states }
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -41,7 +44,7 @@ impl Model {
     /// After all events up to and at a time.
     pub(crate) fn moment_at(&self, time_ns: u64) -> u64 {
         let later = self.events.iter().position(|event| event.time_ns > time_ns);
-        later.unwrap_or(self.events.len()) as u64
+        self.start.max(later.unwrap_or(self.events.len()) as u64)
     }
 
     pub(crate) fn time_of(&self, moment: u64) -> u64 {
@@ -72,7 +75,8 @@ impl Model {
 
     fn moments_after(&self, fits: impl Fn(&Event) -> bool) -> Vec<u64> {
         let after = (1..).zip(&self.events).filter(|(_, event)| fits(event));
-        [0].into_iter().chain(after.map(|(moment, _)| moment)).collect()
+        let kept = after.map(|(moment, _)| moment).filter(|moment| *moment > self.start);
+        [self.start].into_iter().chain(kept).collect()
     }
 
     pub(crate) fn step(&self, thread: Option<Tid>, from: u64, step: Move) -> Outcome {
@@ -82,7 +86,7 @@ impl Model {
         if needs_depth && thread.is_none() {
             return stopped(Stop::NoThread);
         }
-        if back && from == 0 {
+        if back && from == self.start {
             return stopped(Stop::Start);
         }
         let depth_at = |moment| thread.map_or(0, |tid| self.depth(moment, tid));
@@ -119,6 +123,16 @@ impl Model {
                     return stopped(Stop::NeverEnds { call: entered - 1 });
                 }
             }
+            Move::BackOut => {
+                let call = self.innermost(from, tid).unwrap();
+                return stopped(Stop::BeforeTrace { call });
+            }
+            Move::BackOver => {
+                // The call that is open just before, at this depth.
+                let before = stops.iter().rev().find(|stop| **stop < from).unwrap();
+                let thread = self.states[*before as usize].thread(tid).unwrap();
+                return stopped(Stop::BeforeTrace { call: thread.stack[depth].id });
+            }
             _ => {}
         }
         let last = self.states[self.events.len()].thread(tid);
@@ -131,7 +145,7 @@ impl Model {
     fn moved(&self, thread: Option<Tid>, from: u64, moment: u64) -> Moved {
         Moved {
             moment,
-            event: moment.checked_sub(1).map(|number| self.events[number as usize]),
+            event: (moment > self.start).then(|| self.events[moment as usize - 1]),
             depth: thread.map_or(0, |tid| self.depth(moment, tid)),
             crosses_gap: self.crosses_gap(thread, from.min(moment), from.max(moment)),
         }

@@ -13,12 +13,12 @@ proptest! {
 
     #[test]
     fn every_moment_has_the_state_that_reading_from_the_start_gives(events in events(), form in forms()) {
-        let model = Model::new(&events);
         let stored = store(&events, form);
+        let model = Model::new(&events, stored.trace.first_event());
         let timeline = Timeline::new(&stored.trace);
         prop_assert_eq!(timeline.end().unwrap(), model.end());
         let tids = model.tids();
-        for moment in (0..=model.end()).rev() {
+        for moment in (model.start..=model.end()).rev() {
             let state = &model.states[moment as usize];
             prop_assert_eq!(&timeline.state_at(moment).unwrap(), state, "at {}", moment);
             prop_assert_eq!(timeline.time_of(moment).unwrap(), model.time_of(moment));
@@ -30,8 +30,8 @@ proptest! {
 
     #[test]
     fn a_time_is_the_moment_after_all_that_happened_up_to_it(events in events(), form in forms()) {
-        let model = Model::new(&events);
         let stored = store(&events, form);
+        let model = Model::new(&events, stored.trace.first_event());
         let timeline = Timeline::new(&stored.trace);
         let last = model.time_of(model.end());
         for time_ns in (START_NS.saturating_sub(2)..=last + 2).step_by(1 + last as usize / 4_000) {

@@ -14,16 +14,16 @@ use crate::store::{Form, forms, store, store_in_segments};
 
 /// All moments of a short trace, or an even choice of a long one's.
 fn moments(model: &Model) -> impl Iterator<Item = u64> {
-    (0..=model.end()).step_by(1 + model.end() as usize / 300)
+    (model.start..=model.end()).step_by(1 + model.end() as usize / 100)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn every_step_from_every_moment_leads_where_the_model_says(events in events(), form in forms()) {
-        let model = Model::new(&events);
         let stored = store(&events, form);
+        let model = Model::new(&events, stored.trace.first_event());
         let timeline = Timeline::new(&stored.trace);
         for tid in model.tids().into_iter().map(Some).chain([None]) {
             for moment in moments(&model) {
@@ -39,8 +39,8 @@ proptest! {
 
     #[test]
     fn a_step_back_undoes_its_step_forward(events in events(), form in forms()) {
-        let model = Model::new(&events);
         let stored = store(&events, form);
+        let model = Model::new(&events, stored.trace.first_event());
         let timeline = Timeline::new(&stored.trace);
         let go = |tid, moment, step| {
             match timeline.step(Cursor { thread: Some(tid), moment }, step).unwrap() {
@@ -79,8 +79,8 @@ proptest! {
 
     #[test]
     fn calls_of_a_function_are_found_either_way(events in events(), form in forms(), function in 0..5_u32) {
-        let model = Model::new(&events);
         let stored = store(&events, form);
+        let model = Model::new(&events, stored.trace.first_event());
         let timeline = Timeline::new(&stored.trace);
         let function = FunctionId(function);
         for thread in model.tids().into_iter().map(Some).chain([None]) {
@@ -94,6 +94,7 @@ proptest! {
                     _ => false,
                 })
                 .map(|(moment, _)| moment)
+                .filter(|moment| *moment > model.start)
                 .collect();
             for moment in moments(&model) {
                 let cursor = Cursor { thread, moment };
@@ -185,6 +186,27 @@ fn a_step_over_a_long_call_finds_its_end() {
         let inside = timeline.step(Cursor { thread: Some(T), moment: ends }, Move::BackOut);
         assert!(matches!(inside, Ok(Outcome::Moved(moved)) if moved.moment == 1));
     }
+}
+
+#[test]
+fn a_call_that_began_before_a_flight_recording_is_told() {
+    let mut events = vec![enter(0, T, 0), enter(1, T, 1)];
+    for t_ns in 2..4_000 {
+        events.push(if t_ns % 2 == 0 { enter(t_ns, T, 2) } else { leave(t_ns, T, 2) });
+    }
+    events.push(leave(4_000, T, 1));
+    let stored = store(&events, Form::Flight);
+    let timeline = Timeline::new(&stored.trace);
+    let (start, end) = (timeline.start(), timeline.end().unwrap());
+    assert!(start > 1_000, "{start}");
+    let before = |call| Err(Stop::BeforeTrace { call });
+    assert_eq!(walk(&timeline, end - 1, &[Move::BackOut]), [before(1)]);
+    assert_eq!(walk(&timeline, end, &[Move::BackOut]), [before(0)]);
+    assert_eq!(walk(&timeline, end, &[Move::BackOver]), [before(1)]);
+    // Forward, its end is found.
+    assert_eq!(walk(&timeline, start, &[Move::BackInto, Move::Out]), [Err(Stop::Start), Ok(end)]);
+    let early = timeline.step(Cursor { thread: Some(T), moment: start - 1 }, Move::Next);
+    assert!(matches!(early, Err(TimelineError::NoSuchEvent { .. })));
 }
 
 #[test]

@@ -31,13 +31,15 @@ pub(crate) enum Form {
     Hot,
     /// All segments sealed.
     Sealed,
+    /// All segments sealed, and the oldest dropped.
+    Flight,
     /// As long as it is recorded: older segments sealed, as far as the sealer has come.
     Growing,
 }
 
 /// Any form.
 pub(crate) fn forms() -> impl Strategy<Value = Form> {
-    prop_oneof![Just(Form::Hot), Just(Form::Sealed), Just(Form::Growing)]
+    prop_oneof![Just(Form::Hot), Just(Form::Sealed), Just(Form::Flight), Just(Form::Growing)]
 }
 
 /// Writes events in blocks of about a hundred.
@@ -74,13 +76,14 @@ pub(crate) fn store_in_segments(events: &[Event], form: Form, segment_bytes: u32
         segment_bytes,
         seal: !matches!(form, Form::Hot),
         max_hot_segments: u32::MAX,
+        max_bytes: matches!(form, Form::Flight).then_some(6_000),
         ..WriterOptions::default()
     };
     let mut writer = TraceWriter::create(&path, manifest, &functions, &[], options).unwrap();
     writer.append(events).unwrap();
     writer.commit().unwrap();
     match form {
-        Form::Sealed => {
+        Form::Sealed | Form::Flight => {
             writer.finish(START_NS, "the target ended", RecorderStats::default()).unwrap();
         }
         Form::Hot | Form::Growing => drop(writer),
