@@ -165,8 +165,9 @@ impl State {
         (self.lost, self.next_event, self.latest_ns) = (lost, next_event, latest_ns);
     }
 
-    /// Takes the event with this number. Events must come in the order of the trace.
-    pub fn apply(&mut self, number: u64, event: &Event) {
+    /// Takes the event with this number; returns the call that it ends, if it is known. Events must
+    /// come in the order of the trace.
+    pub fn apply(&mut self, number: u64, event: &Event) -> Option<OpenCall> {
         self.next_event = number.saturating_add(1);
         self.latest_ns = self.latest_ns.max(event.time_ns);
         match event.kind {
@@ -175,7 +176,7 @@ impl State {
                 for thread in &mut self.threads {
                     thread.lose(event.time_ns, entries != 0 || exits != 0, others != 0);
                 }
-                return;
+                return None;
             }
             EventKind::Exec { .. } if event.pid != Pid(0) => self.end_other_threads(event),
             _ => {}
@@ -184,7 +185,7 @@ impl State {
         let index = self.thread_index(event);
         let thread = &mut self.threads[index];
         let end_before = thread.end();
-        thread.apply(number, event, &everywhere);
+        let ended = thread.apply(number, event, &everywhere);
         let end = thread.end();
         if end.is_some() && end == end_before && matches!(event.kind, EventKind::SwitchOut { .. }) {
             // Its last: it is not heard of again.
@@ -192,11 +193,17 @@ impl State {
         } else if end != end_before {
             self.note_end(end_before, end);
         }
+        ended
     }
 
     /// The thread with this id, if it lives or its last switch is still to come.
     #[must_use]
     pub fn thread(&self, tid: Tid) -> Option<&ThreadState> {
+        if let Some(thread) = self.threads.get(self.latest)
+            && thread.tid == tid
+        {
+            return Some(thread);
+        }
         self.threads.get(*self.index.get(&tid)? as usize)
     }
 
@@ -328,8 +335,9 @@ impl ThreadState {
     }
 
     /// Takes an event of the thread; `everywhere` is what was lost of threads unknown.
-    fn apply(&mut self, number: u64, event: &Event, everywhere: &Lost) {
+    fn apply(&mut self, number: u64, event: &Event, everywhere: &Lost) -> Option<OpenCall> {
         let time_ns = event.time_ns;
+        let mut ended = None;
         if event.pid != Pid(0) {
             self.pid = event.pid;
         }
@@ -346,9 +354,7 @@ impl ThreadState {
                     crosses_gap: lost_until_ns != 0 && time_ns <= lost_until_ns,
                 });
             }
-            EventKind::Leave { .. } => {
-                self.stack.pop();
-            }
+            EventKind::Leave { .. } => ended = self.stack.pop(),
             EventKind::ThreadStart { name, .. } | EventKind::Rename { name } => self.name = name,
             EventKind::Exec { name } => {
                 self.name = name;
@@ -383,6 +389,7 @@ impl ThreadState {
             state
         };
         self.run_is(state, time_ns);
+        ended
     }
 
     fn lose(&mut self, time_ns: u64, calls: bool, others: bool) {

@@ -5,7 +5,7 @@
 //! equal parts, so that a percentile is at most 1/16 too high.
 
 use rustc_hash::FxHashMap;
-use scope_model::{CallEnd, Event, EventKind, FunctionId, State};
+use scope_model::{CallEnd, Event, EventKind, FunctionId, OpenCall};
 
 use crate::sealed::bytes::{Corrupt, Decoded, Reader, put};
 
@@ -106,20 +106,18 @@ fn highest_of(bucket: usize) -> u64 {
 /// Durations of all functions of a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Durations {
-    functions: FxHashMap<FunctionId, CallDurations>,
+    functions: Vec<(FunctionId, CallDurations)>,
+    index: FxHashMap<FunctionId, u32>,
 }
 
 impl Durations {
-    /// Takes an event, and the state before it.
-    pub(crate) fn push(&mut self, event: &Event, before: &State) {
+    /// Takes an event, and the call that it ends.
+    pub(crate) fn push(&mut self, event: &Event, ended: Option<&OpenCall>) {
         match event.kind {
-            EventKind::Enter { function, inherited: false, .. } => {
-                self.functions.entry(function).or_default().calls += 1;
-            }
+            EventKind::Enter { function, inherited: false, .. } => self.entry(function).calls += 1,
             EventKind::Leave { function, end, crosses_gap, .. } => {
-                let durations = self.functions.entry(function).or_default();
-                let open = before.thread(event.tid).and_then(|thread| thread.stack.last());
-                match open.filter(|open| !open.inherited && open.function == function) {
+                let durations = self.entry(function);
+                match ended.filter(|open| !open.inherited && open.function == function) {
                     _ if end != CallEnd::Returned => durations.not_returned += 1,
                     Some(open) if !crosses_gap => {
                         durations.record(event.time_ns.saturating_sub(open.entered_ns));
@@ -131,13 +129,24 @@ impl Durations {
         }
     }
 
+    fn entry(&mut self, function: FunctionId) -> &mut CallDurations {
+        let next = self.functions.len();
+        // Functions are fewer than their ids.
+        let at = *self.index.entry(function).or_insert(next as u32) as usize;
+        if at == next {
+            self.functions.push((function, CallDurations::default()));
+        }
+        &mut self.functions[at].1
+    }
+
     pub(crate) fn of(&self, function: FunctionId) -> Option<&CallDurations> {
-        self.functions.get(&function)
+        let at = *self.index.get(&function)?;
+        self.functions.get(at as usize).map(|(_, durations)| durations)
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let mut functions: Vec<_> = self.functions.iter().collect();
-        functions.sort_unstable_by_key(|(function, _)| **function);
+        functions.sort_unstable_by_key(|(function, _)| *function);
         put(out, functions.len() as u64);
         let mut next = 0;
         for (function, durations) in &functions {
@@ -210,8 +219,10 @@ impl Durations {
             count.1 = reader.u32()?;
         }
         reader.end()?;
-        let functions = functions.into_iter().map(|(id, durations, _)| (id, durations));
-        Ok(Self { functions: functions.collect() })
+        let functions: Vec<_> =
+            functions.into_iter().map(|(id, durations, _)| (id, durations)).collect();
+        let index = (0..).zip(&functions).map(|(at, (id, _))| (*id, at)).collect();
+        Ok(Self { functions, index })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a trace is: a folder, or one packed file that holds what the folder held.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -44,8 +44,8 @@ impl Summary {
 
     /// Takes the next event.
     pub(crate) fn push(&mut self, number: u64, event: &Event) {
-        self.durations.push(event, &self.state);
-        self.state.apply(number, event);
+        let ended = self.state.apply(number, event);
+        self.durations.push(event, ended.as_ref());
         self.pyramid.push(event, &self.state);
         if let EventKind::Gap { until_ns, entries, exits, others } = event.kind {
             self.gaps.push(GapInfo {

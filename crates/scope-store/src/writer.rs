@@ -184,7 +184,7 @@ impl TraceWriter {
             }
             self.waits += 1;
             if let Some(sealer) = &self.sealer {
-                sealer.wait_below(self.max_hot_segments as usize);
+                sealer.wait_below(self.max_hot_segments as usize - 1);
             }
         }
     }

@@ -7,10 +7,15 @@ use rustc_hash::FxHashMap;
 
 use super::bytes::{Corrupt, Decoded, Reader, put};
 
+/// Keys of late that are remembered.
+const RECENT: usize = 1024;
+
 /// Collects sets while blocks are written.
 #[derive(Debug, Default)]
 pub(crate) struct SetsBuilder {
     blocks_of: FxHashMap<u32, Blocks>,
+    /// Keys that were added of late, by their low bits, with the block they were added of.
+    recent: Vec<(u32, u32)>,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +30,14 @@ impl SetsBuilder {
     /// A key is in a block. Blocks must come in their order.
     #[inline]
     pub(crate) fn add(&mut self, key: u32, block: u32) {
+        if self.recent.is_empty() {
+            self.recent = vec![(0, u32::MAX); RECENT];
+        }
+        // Most keys come again within the block.
+        let recent = &mut self.recent[key as usize % RECENT];
+        if std::mem::replace(recent, (key, block)) == (key, block) {
+            return;
+        }
         let blocks = self.blocks_of.entry(key).or_default();
         if block >= blocks.next {
             put(&mut blocks.passed, u64::from(block - blocks.next));

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use scope_model::{Event, EventKind, State};
 
@@ -30,6 +31,8 @@ use crate::{StoreError, event_codec};
 const GROUP_BLOCKS: u32 = 8;
 /// Blocks of a group, at most: how many differences a reader may have to follow.
 const MOST_GROUP_BLOCKS: u32 = 64;
+/// Blocks that wait to be encoded, at most.
+const PIECES: usize = 8;
 /// Level of zstd for what is read seldom and written once a segment.
 const SECTION_LEVEL: i32 = 3;
 
@@ -52,34 +55,40 @@ pub(crate) fn seal(
     let dictionary = dictionary.finish();
     let failed = |error: io::Error| StoreError::io("seal", path, 0)(error);
     let mut writer = Writer::create(path, &header).map_err(failed)?;
-    let mut blocks = BlockEncoder::new(&dictionary, &state);
-    let mut checkpoints = Checkpoints::new(CheckpointEncoder::new(&dictionary));
-    let mut sets = (SetsBuilder::default(), SetsBuilder::default());
+    let encoder = CheckpointEncoder::new(&dictionary);
+    let blocks = BlockEncoder::new(&dictionary, &state);
+    let mut sets = (SetsBuilder::default(), SetsBuilder::default(), 0_u32);
     let mut summary = Summary::new(state);
     let mut index = Index::default();
-    let mut payload = Vec::new();
-    each_block(source, committed, |events| {
-        // A segment of 4 GiB has far fewer blocks than that.
-        let number = index.blocks.len() as u32;
-        checkpoints.add(number, &summary.state, &mut writer, &mut index).map_err(failed)?;
-        let info = info(events, summary.state.next_event().max(header.first_event));
-        payload.clear();
-        blocks.encode(events, info.first_ns, &summary.state, &mut payload);
-        for (event, event_number) in events.iter().zip(info.first_event..) {
-            summary.push(event_number, event);
-            sets.1.add(event.tid.0, number);
-            if let EventKind::Enter { function, .. } | EventKind::Leave { function, .. } =
-                event.kind
-            {
-                sets.0.add(function.0, number);
+    // One thread goes through the states, another makes bytes of events and states.
+    std::thread::scope(|scope| {
+        let (pieces, queue) = sync_channel::<Piece>(PIECES);
+        let (writer, index) = (&mut writer, &mut index);
+        let encoder = &encoder;
+        let bytes = scope.spawn(move || write_pieces(queue, blocks, encoder, writer, index));
+        let read = each_block(source, committed, |events| {
+            let state = summary.state.clone();
+            // A segment of 4 GiB has far fewer blocks than that.
+            let number = sets.2;
+            sets.2 += 1;
+            let info = info(events, state.next_event().max(header.first_event));
+            for (event, event_number) in events.iter().zip(info.first_event..) {
+                summary.push(event_number, event);
+                sets.1.add(event.tid.0, number);
+                if let EventKind::Enter { function, .. } | EventKind::Leave { function, .. } =
+                    event.kind
+                {
+                    sets.0.add(function.0, number);
+                }
             }
-        }
-        let entry = writer.block(info, &payload).map_err(failed)?;
-        let latest_ns = index.blocks.last().map_or(0, |last| last.latest_ns).max(info.last_ns);
-        index.blocks.push(BlockEntry { latest_ns, ..entry });
-        Ok(())
+            // Nobody takes it when writing failed, which is told below.
+            let _ = pieces.send(Piece { number, info, state, events: events.to_vec() });
+            Ok(())
+        });
+        drop(pieces);
+        let written = bytes.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
+        read.and(written.map_err(failed))
     })?;
-    checkpoints.finish(&mut writer, &mut index).map_err(failed)?;
 
     let end_state = summary.state;
     let mut content = Vec::new();
@@ -92,7 +101,7 @@ pub(crate) fn seal(
     section(Kind::Index, 0, &mut content)?;
     dictionary.encode(&mut content);
     section(Kind::Dictionary, 0, &mut content)?;
-    checkpoints.encoder.encode(&State::new(), &end_state, &mut content);
+    encoder.encode(&State::new(), &end_state, &mut content);
     section(Kind::EndState, 0, &mut content)?;
     sets.0.encode(&mut content);
     section(Kind::Functions, 0, &mut content)?;
@@ -117,6 +126,37 @@ pub(crate) fn seal(
         last_ns: spans().map(|info| info.last_ns).max().unwrap_or_default(),
     };
     Ok((closed, end_state))
+}
+
+/// A block to be written.
+struct Piece {
+    number: u32,
+    info: BlockInfo,
+    /// Before its first event.
+    state: State,
+    events: Vec<Event>,
+}
+
+/// Writes blocks and checkpoints as they come.
+fn write_pieces(
+    pieces: Receiver<Piece>,
+    mut blocks: BlockEncoder,
+    encoder: &CheckpointEncoder,
+    writer: &mut Writer,
+    index: &mut Index,
+) -> io::Result<()> {
+    let mut checkpoints = Checkpoints::new(encoder);
+    let mut payload = Vec::new();
+    for Piece { number, info, state, events } in pieces {
+        checkpoints.start(number, writer, index)?;
+        payload.clear();
+        blocks.encode(&events, info.first_ns, &state, &mut payload);
+        checkpoints.add(state);
+        let entry = writer.block(info, &payload)?;
+        let latest_ns = index.blocks.last().map_or(0, |last| last.latest_ns).max(info.last_ns);
+        index.blocks.push(BlockEntry { latest_ns, ..entry });
+    }
+    checkpoints.finish(writer, index)
 }
 
 /// Calls `use_events` with the events of a hot segment, as many at a time as a block has.
@@ -158,8 +198,8 @@ fn info(events: &[Event], first_event: u64) -> BlockInfo {
 }
 
 /// The group of checkpoints that is being made.
-struct Checkpoints {
-    encoder: CheckpointEncoder,
+struct Checkpoints<'a> {
+    encoder: &'a CheckpointEncoder,
     packer: Packer,
     content: Vec<u8>,
     first_block: u32,
@@ -169,8 +209,8 @@ struct Checkpoints {
     before: State,
 }
 
-impl Checkpoints {
-    fn new(encoder: CheckpointEncoder) -> Self {
+impl<'a> Checkpoints<'a> {
+    fn new(encoder: &'a CheckpointEncoder) -> Self {
         Self {
             encoder,
             packer: Packer::new(SECTION_LEVEL),
@@ -182,15 +222,9 @@ impl Checkpoints {
         }
     }
 
-    /// Adds the checkpoint of a block. A group ends when following its differences would take as long
-    /// as to begin anew.
-    fn add(
-        &mut self,
-        block: u32,
-        state: &State,
-        writer: &mut Writer,
-        index: &mut Index,
-    ) -> io::Result<()> {
+    /// A block begins. A group ends when following its differences would take as long as to begin
+    /// anew.
+    fn start(&mut self, block: u32, writer: &mut Writer, index: &mut Index) -> io::Result<()> {
         let full = self.count >= GROUP_BLOCKS && self.content.len() >= 2 * self.first_bytes;
         if full || self.count >= MOST_GROUP_BLOCKS {
             self.finish(writer, index)?;
@@ -199,13 +233,17 @@ impl Checkpoints {
             self.first_block = block;
             self.before = State::new();
         }
-        self.encoder.encode(&self.before, state, &mut self.content);
+        Ok(())
+    }
+
+    /// Adds the checkpoint of the block that began.
+    fn add(&mut self, state: State) {
+        self.encoder.encode(&self.before, &state, &mut self.content);
         if self.count == 0 {
             self.first_bytes = self.content.len();
         }
-        self.before.clone_from(state);
+        self.before = state;
         self.count += 1;
-        Ok(())
     }
 
     fn finish(&mut self, writer: &mut Writer, index: &mut Index) -> io::Result<()> {
