@@ -6,6 +6,7 @@ mod dump;
 mod find;
 mod harness;
 mod info;
+mod json;
 mod list;
 mod report;
 mod step;

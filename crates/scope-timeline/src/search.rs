@@ -19,7 +19,7 @@ pub struct SearchOptions {
     /// Which way.
     pub direction: Direction,
     /// The moment to begin at. Forward, the event that comes next there is the first; backward, the
-    /// one before it.
+    /// one before it: to go on backward from the moment just after a hit, begin one before that.
     pub from: u64,
     /// The moment to end at; `None`: the end of the trace, or its start.
     pub until: Option<u64>,

@@ -367,7 +367,8 @@ impl Timeline<'_> {
         call: u64,
         mut gap: bool,
     ) -> Result<Outcome, TimelineError> {
-        if call < self.start() {
+        // A call that is open began before; a damaged checkpoint may say something else.
+        if call < self.start() || call >= from {
             return Ok(Outcome::Stopped(Stop::BeforeTrace { call }));
         }
         let entered = self.point_at(call + 1, tid)?;

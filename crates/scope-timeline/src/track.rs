@@ -89,7 +89,7 @@ impl Timeline<'_> {
             let depth = state.thread(tid).map_or(0, |thread| thread.stack.len());
             state.apply(number, event);
             if event.tid == tid || event.tid == Tid(0) {
-                let mut point = point(&state, tid, number + 1, Some(event));
+                let mut point = point(&state, tid, number.saturating_add(1), Some(event));
                 point.boundary |= point.depth != depth;
                 points.push(point);
             }

@@ -6,6 +6,7 @@ mod calls;
 mod conditions;
 mod generate;
 mod model;
+mod nonsense;
 mod scenario;
 mod states;
 mod steps;
