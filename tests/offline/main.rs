@@ -1,10 +1,14 @@
 //! The commands that any user can run, on traces written here and on programs compiled here: no
 //! BPF, no root, no recording.
 
+mod at;
 mod dump;
+mod find;
 mod harness;
 mod info;
+mod json;
 mod list;
 mod report;
+mod step;
 mod usage;
 mod verify;

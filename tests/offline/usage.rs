@@ -15,6 +15,17 @@ fn wrong_usage_ends_with_status_2() {
         &["report", "x.scope", "--sort", "colour"],
         &["report", "x.scope", "--limit", "-1"],
         &["dump", "x.scope", "--from", "soon"],
+        &["at", "x.scope"],
+        &["at", "x.scope", "soon"],
+        &["at", "x.scope", "1s", "--thread", "main"],
+        &["step", "x.scope", "over"],
+        &["step", "x.scope", "--at", "1s", "sideways"],
+        &["step", "x.scope", "--at", "1s", "over"],
+        &["step", "x.scope", "--at", "101%", "next"],
+        &["find", "x.scope"],
+        &["find", "x.scope", "parse"],
+        &["find", "x.scope", "duration > soon"],
+        &["find", "x.scope", "kind=enter", "--from", "then"],
         &["trace"],
         &["trace", "0"],
         &["trace", "self"],
@@ -51,6 +62,14 @@ fn what_is_no_trace_is_said_in_one_sentence() {
         for reader in ["report", "dump", "info", "verify"] {
             let got = fail(command(folder.path(), &[reader, path]));
             assert_eq!(got, (Some(1), message.to_owned()), "{reader}");
+        }
+        for arguments in [
+            &["at", path, "1s"] as &[&str],
+            &["step", path, "next", "--at", "1s"],
+            &["find", path, "kind=enter"],
+        ] {
+            let got = fail(command(folder.path(), arguments));
+            assert_eq!(got, (Some(1), message.to_owned()), "{arguments:?}");
         }
     }
 }
@@ -107,15 +126,34 @@ fn a_name_that_holds_control_characters_does_not_reach_the_terminal() {
 
     let rename = EventKind::Rename { name: ThreadName::new("a\u{1b}[2Jb") };
     let sample = Sample::new(&[crate::harness::event(1, 100, rename)]);
-    for command in ["report", "dump", "info"] {
-        assert!(!sample.text(&[command, "sample.scope"]).contains('\u{1b}'), "{command}");
+    for arguments in [
+        &["report", "sample.scope"] as &[&str],
+        &["dump", "sample.scope"],
+        &["info", "sample.scope"],
+        &["at", "sample.scope", "end"],
+        &["step", "sample.scope", "previous", "--at", "end", "--thread", "100"],
+        &["find", "sample.scope", "kind=rename"],
+    ] {
+        assert!(!sample.text(arguments).contains('\u{1b}'), "{arguments:?}");
     }
 }
 
 #[test]
 fn every_command_has_help_with_an_example() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for name in ["trace", "report", "dump", "info", "verify", "list", "doctor", "completions"] {
+    for name in [
+        "trace",
+        "report",
+        "dump",
+        "at",
+        "step",
+        "find",
+        "info",
+        "verify",
+        "list",
+        "doctor",
+        "completions",
+    ] {
         let text = succeed(command(folder.path(), &[name, "--help"]));
         assert!(text.contains("Example"), "{name}");
     }

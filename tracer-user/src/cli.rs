@@ -9,8 +9,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use scope_timeline::{Move, Place};
 
 /// Record every call of a running process and see where its time went.
 #[derive(Debug, Parser)]
@@ -46,6 +48,12 @@ pub enum Command {
     Report(ReportArgs),
     /// Print the events of a trace, one a line.
     Dump(DumpArgs),
+    /// Show what every thread was doing at a moment.
+    At(AtArgs),
+    /// Step from a moment to another, forward or backward.
+    Step(StepArgs),
+    /// Find the events that satisfy a condition, forward or backward.
+    Find(FindArgs),
     /// Say what a trace holds, what was lost and what was left out.
     Info(InfoArgs),
     /// Check a trace and explain what is there; fails when it is damaged.
@@ -239,6 +247,134 @@ pub struct DumpArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What a moment can be given as.
+const MOMENTS: &str = "\
+A moment is a time since the start of the trace (1.5s, 250ms), a share of it (37%), a call (call:ID: just \
+after it began), an event (event:N: just after it), start or end.";
+
+/// Arguments of `scope at`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = format!("{MOMENTS}\n\nExample: scope at 1234.scope 1.5s --thread 1240"))]
+pub struct AtArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// The moment.
+    #[arg(value_name = "TIME", allow_hyphen_values = true)]
+    pub time: Place,
+    /// Only this thread.
+    #[arg(long, value_name = "TID")]
+    pub thread: Option<u32>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scope step`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = format!("{MOMENTS}\n\nExample: scope step 1234.scope --at 1.5s --thread 1240 over -n 3"))]
+pub struct StepArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// The step.
+    #[arg(value_enum)]
+    pub step: Step,
+    /// The moment to step from.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Place,
+    /// The thread that steps; without it next, previous, into and back-into look at all threads.
+    #[arg(long, value_name = "TID")]
+    pub thread: Option<u32>,
+    /// How many steps.
+    #[arg(short = 'n', default_value_t = 1, value_name = "N")]
+    pub count: u64,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Steps from moment to moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// To after the next event.
+    Next,
+    /// To before the last event.
+    Previous,
+    /// To the next begin or end of a call.
+    Into,
+    /// Over the next call, or out of this one when it calls nothing more.
+    Over,
+    /// To the caller, after this call.
+    Out,
+    /// To the previous begin or end of a call.
+    BackInto,
+    /// Back over the call that ended here, or to before this one.
+    BackOver,
+    /// To the caller, before this call.
+    BackOut,
+}
+
+impl Step {
+    /// The step as the timeline knows it.
+    pub const fn as_move(self) -> Move {
+        match self {
+            Self::Next => Move::Next,
+            Self::Previous => Move::Previous,
+            Self::Into => Move::Into,
+            Self::Over => Move::Over,
+            Self::Out => Move::Out,
+            Self::BackInto => Move::BackInto,
+            Self::BackOver => Move::BackOver,
+            Self::BackOut => Move::BackOut,
+        }
+    }
+}
+
+/// Arguments of `scope find`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = format!("\
+A condition joins tests with and, or, not and parentheses: function=GLOB, file=GLOB, within=GLOB, thread=TID|GLOB, \
+process=PID, depth<N, duration>TIME, end=returned|unwound|thread_ended|exec|lost|unobserved|never, \
+state=running|runnable|blocked|ended|unknown, syscall=NAME|N, kind=KIND; all take = and !=, numbers also <, <=, > \
+and >=. A call is found where it begins, or where it ends if its duration, end or kind is asked about.\n\n\
+{MOMENTS}\n\n\
+Example: scope find 1234.scope 'function=parser::* and duration>5ms' -n 10"))]
+pub struct FindArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// The condition; several arguments are read as one.
+    #[arg(required = true, value_name = "CONDITION")]
+    pub condition: Vec<String>,
+    /// Search backward.
+    #[arg(long)]
+    pub back: bool,
+    /// The moment to search from; the start, or backward the end.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<Place>,
+    /// The moment to search to.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<Place>,
+    /// Stop after this many; 0: all.
+    #[arg(short = 'n', long = "limit", default_value_t = 0, value_name = "N")]
+    pub limit: u64,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Ends the program for wrong usage that only the command itself can see.
+pub fn wrong_usage(command: &str, kind: ErrorKind, message: &str) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    match cli.find_subcommand_mut(command) {
+        Some(command) => command.error(kind, message).exit(),
+        None => cli.error(kind, message).exit(),
+    }
 }
 
 /// Arguments of `scope info`.

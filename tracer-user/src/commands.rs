@@ -5,14 +5,17 @@
 //! write fails, and that failure is taken for success here. Signals stay as they are, so that a
 //! recording whose status line nobody reads goes on.
 
+pub mod at;
 pub mod completions;
 pub mod doctor;
 pub mod dump;
+pub mod find;
 pub mod floor;
 pub mod info;
 pub mod list;
 mod reading;
 pub mod report;
+pub mod step;
 pub mod trace;
 pub mod verify;
 
@@ -43,6 +46,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Trace(args) => trace::run(args),
         Command::Report(args) => report::run(&args),
         Command::Dump(args) => dump::run(&args),
+        Command::At(args) => at::run(&args),
+        Command::Step(args) => step::run(&args),
+        Command::Find(args) => find::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::List(args) => list::run(&args),

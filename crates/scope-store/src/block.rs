@@ -19,15 +19,25 @@ use crate::event_codec;
 pub(crate) const HEADER_SIZE: usize = 48;
 /// Most events of a block; what a reader decodes at once.
 pub(crate) const MAX_EVENTS: u32 = 4096;
-/// The payload is records of [`event_codec`].
-pub(crate) const ENCODING_RECORDS: u16 = 0;
 
 const MAGIC: [u8; 4] = *b"SBLK";
 const VERSION: u16 = 1;
+/// Longest an event of columns is, and what a block of them has beside: far more than any has.
+const MOST_COLUMN_BYTES: u64 = 128;
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As records of [`event_codec`].
+    Records = 0,
+    /// As columns of [`crate::sealed`].
+    Columns = 1,
+}
 
 /// What a block's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockHeader {
+    pub(crate) encoding: Encoding,
     pub(crate) payload_bytes: u32,
     pub(crate) events: u32,
     pub(crate) first_event: u64,
@@ -49,7 +59,7 @@ impl BlockHeader {
     pub(crate) fn encode(&self, out: &mut [u8; HEADER_SIZE]) {
         out[0..4].copy_from_slice(&MAGIC);
         out[4..6].copy_from_slice(&VERSION.to_le_bytes());
-        out[6..8].copy_from_slice(&ENCODING_RECORDS.to_le_bytes());
+        out[6..8].copy_from_slice(&(self.encoding as u16).to_le_bytes());
         out[8..12].copy_from_slice(&self.payload_bytes.to_le_bytes());
         out[12..16].copy_from_slice(&self.events.to_le_bytes());
         out[16..24].copy_from_slice(&self.first_event.to_le_bytes());
@@ -75,10 +85,13 @@ impl BlockHeader {
         if u16_at(4) > VERSION {
             return Err(HeaderError::NewerVersion(u16_at(4).into()));
         }
-        if u16_at(6) != ENCODING_RECORDS {
-            return Err(HeaderError::Malformed("a block has an unknown encoding"));
-        }
+        let encoding = match u16_at(6) {
+            0 => Encoding::Records,
+            1 => Encoding::Columns,
+            _ => return Err(HeaderError::Malformed("a block has an unknown encoding")),
+        };
         let header = Self {
+            encoding,
             payload_bytes: u32_at(8),
             events: u32_at(12),
             first_event: u64_at(16),
@@ -89,7 +102,16 @@ impl BlockHeader {
         if header.events == 0 || header.events > MAX_EVENTS {
             return Err(HeaderError::Malformed("a block has an impossible number of events"));
         }
-        if u64::from(header.payload_bytes) != u64::from(header.events) * event_codec::SIZE as u64 {
+        let events = u64::from(header.events);
+        let fits = match encoding {
+            Encoding::Records => {
+                u64::from(header.payload_bytes) == events * event_codec::SIZE as u64
+            }
+            Encoding::Columns => {
+                u64::from(header.payload_bytes) <= (events + 8) * MOST_COLUMN_BYTES
+            }
+        };
+        if !fits {
             return Err(HeaderError::Malformed("a block's length is not that of its events"));
         }
         Ok(header)

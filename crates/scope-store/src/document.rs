@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::place::Place;
+use crate::steps::Steps;
 use crate::{FORMAT_VERSION, StoreError};
 
 /// Larger documents are refused: no recorder writes them, and they would be read whole.
@@ -49,6 +51,11 @@ impl Stamp {
         Some(Self::from(&fs::metadata(path).ok()?))
     }
 
+    /// The stamp of something that does not change.
+    pub(crate) const fn of_length(bytes: u64) -> Self {
+        Self { inode: 0, bytes, modified: (0, 0) }
+    }
+
     /// Length of the file, in bytes.
     pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
@@ -71,19 +78,35 @@ pub(crate) struct Document<T> {
     pub(crate) content: T,
 }
 
-/// Reads a document whose envelope names `format`.
+/// Reads a document of a trace whose envelope names `format`.
 pub(crate) fn read<T: DeserializeOwned>(
-    path: &Path,
+    place: &Place,
+    file: &str,
     format: &str,
 ) -> Result<Document<T>, StoreError> {
-    let malformed = |why: String| StoreError::Document { file: path.to_path_buf(), why };
-    let file = File::open(path).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => StoreError::MissingFile { file: path.to_path_buf() },
-        _ => StoreError::io("open", path, 0)(source),
-    })?;
-    let metadata = file.metadata().map_err(StoreError::io("examine", path, 0))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path, 0))?;
+    let path = &place.name(file);
+    let malformed = |why: String| StoreError::Document { file: path.clone(), why };
+    let failed = |source| StoreError::io("read", path, 0)(source);
+    let (bytes, stamp) = match place {
+        Place::Folder(_) => {
+            let file = File::open(path).map_err(|source| match source.kind() {
+                ErrorKind::NotFound => StoreError::MissingFile { file: path.clone() },
+                _ => StoreError::io("open", path, 0)(source),
+            })?;
+            let metadata = file.metadata().map_err(StoreError::io("examine", path, 0))?;
+            let mut bytes = Vec::new();
+            file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+            (bytes, Stamp::from(&metadata))
+        }
+        Place::Packed(_) => {
+            let source = place.open(file)?;
+            let length = source.length().map_err(failed)?;
+            // Bounded: it lies within the packed file.
+            let mut bytes = vec![0; length.min(MAX_BYTES + 1) as usize];
+            source.read_exact_at(&mut bytes, 0).map_err(failed)?;
+            (bytes, Stamp::of_length(length))
+        }
+    };
     if bytes.len() as u64 > MAX_BYTES {
         return Err(malformed(format!("it is larger than {MAX_BYTES} bytes")));
     }
@@ -96,7 +119,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     match version {
         Some(1..=FORMAT_VERSION) => {}
         Some(found @ 1..) => {
-            let file = path.to_path_buf();
+            let file = path.clone();
             return Err(StoreError::NewerVersion { file, found, supported: FORMAT_VERSION });
         }
         _ => return Err(malformed(format!("{} is no format version", head.version))),
@@ -108,14 +131,14 @@ pub(crate) fn read<T: DeserializeOwned>(
     if got != expected {
         let start = envelope.content.get().as_ptr().addr() - bytes.as_ptr().addr();
         return Err(StoreError::ChecksumMismatch {
-            file: path.to_path_buf(),
+            file: path.clone(),
             offset: start as u64,
             got,
             expected,
         });
     }
     let content = serde_json::from_str(envelope.content.get()).map_err(damaged)?;
-    Ok(Document { version: envelope.version, stamp: Stamp::from(&metadata), content })
+    Ok(Document { version: envelope.version, stamp, content })
 }
 
 /// Puts a document in the place of the one at `path`, if any. Readers see the old or the new one
@@ -124,6 +147,7 @@ pub(crate) fn replace<T: Serialize>(
     path: &Path,
     format: &str,
     content: &T,
+    steps: &Steps,
 ) -> Result<u64, StoreError> {
     let invalid = |error: serde_json::Error| StoreError::Document {
         file: path.to_path_buf(),
@@ -145,12 +169,14 @@ pub(crate) fn replace<T: Serialize>(
             file.write_all(&bytes)?;
             file.sync_all()
         })
+        .and_then(|()| steps.before("replace a document"))
         .and_then(|()| fs::rename(&temporary, path));
     if let Err(source) = written {
         // The half-written file is of no use, and its space may be needed.
         let _ = fs::remove_file(&temporary);
         return Err(StoreError::io("write", path, needed)(source));
     }
+    steps.before("sync the folder of a document").map_err(StoreError::io("flush", path, 0))?;
     if let Some(folder) = path.parent() {
         sync_folder(folder)?;
     }

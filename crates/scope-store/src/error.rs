@@ -96,6 +96,14 @@ pub enum StoreError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A block was asked for that the snapshot does not have.
+    #[error("there is no block {block}: the trace has {blocks}")]
+    NoSuchBlock {
+        /// The number asked for.
+        block: usize,
+        /// How many there are.
+        blocks: usize,
+    },
     /// The manifest was replaced again and again while it was read.
     #[error("{} keeps changing while it is read; try again", path.display())]
     Unsettled {

@@ -35,13 +35,13 @@ const GAP: u8 = 12;
 
 /// The kind-dependent part of a record.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Fields {
-    kind: u8,
-    flag: bool,
-    small: u16,
-    id: u32,
-    a: u64,
-    b: u64,
+pub(crate) struct Fields {
+    pub(crate) kind: u8,
+    pub(crate) flag: bool,
+    pub(crate) small: u16,
+    pub(crate) id: u32,
+    pub(crate) a: u64,
+    pub(crate) b: u64,
 }
 
 /// Writes an event.
@@ -74,10 +74,7 @@ pub(crate) fn decode(bytes: &[u8; SIZE]) -> Result<Event, &'static str> {
         a: u64_at(bytes, 24),
         b: u64_at(bytes, 32),
     };
-    let kind = kind_of(&fields)?;
-    if fields_of(&kind) != fields {
-        return Err("an event has bytes set that its kind does not use");
-    }
+    let kind = checked_kind_of(&fields)?;
     Ok(Event {
         time_ns: u64_at(bytes, 0),
         tid: Tid(u32_at(bytes, 8)),
@@ -86,8 +83,19 @@ pub(crate) fn decode(bytes: &[u8; SIZE]) -> Result<Event, &'static str> {
     })
 }
 
+/// The kind that fields mean; an error where another encoding of it would be the right one.
 #[inline]
-fn fields_of(kind: &EventKind) -> Fields {
+pub(crate) fn checked_kind_of(fields: &Fields) -> Result<EventKind, &'static str> {
+    let kind = kind_of(fields)?;
+    if fields_of(&kind) != *fields {
+        return Err("an event has bytes set that its kind does not use");
+    }
+    Ok(kind)
+}
+
+/// What a kind is written as.
+#[inline]
+pub(crate) fn fields_of(kind: &EventKind) -> Fields {
     match *kind {
         EventKind::Enter { function, return_address, stack_pointer, inherited } => Fields {
             kind: ENTER,

@@ -14,26 +14,47 @@
 //! who may read a trace, and merging events by time: events are stored in the order given.
 
 mod block;
+mod blocks;
+mod cache;
 mod document;
+mod durations;
 mod error;
 mod event_codec;
 mod events;
+mod ledger;
 mod manifest;
 mod mmap;
+mod pack;
+mod place;
+mod pyramid;
+mod sealed;
+mod sealer;
 mod segment;
+mod source;
+mod steps;
+mod summary;
 mod tables;
+mod told;
 mod trace;
 mod verify;
+mod view;
 mod writer;
 
+pub use blocks::{Block, BlockFilter, BlockInfo, BlocksWith, Direction};
+pub use durations::CallDurations;
 pub use error::StoreError;
 pub use events::{Events, Position};
 pub use manifest::{
     Clock, ClosedSegment, Host, Manifest, RecorderStats, RecordingState, SegmentEntry, Target,
 };
+pub use pack::pack;
+pub use pyramid::{Overview, OverviewCell, ThreadOverview};
+#[doc(hidden)]
+pub use steps::Steps;
+pub use summary::GapInfo;
 pub use trace::Trace;
 pub use verify::{Torn, VerifyReport, verify};
-pub use writer::{TraceWriter, WriterOptions};
+pub use writer::{TraceWriter, WriterOptions, WriterStatus};
 
 /// Version of the trace format that this crate writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;

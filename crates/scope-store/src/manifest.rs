@@ -42,6 +42,9 @@ pub struct Manifest {
     pub modules: Vec<Module>,
     /// Segments in the order of their events; kept by the writer.
     pub segments: Vec<SegmentEntry>,
+    /// Events that were dropped with the oldest segments: the number of the first that is kept.
+    #[serde(default)]
+    pub dropped_events: u64,
     /// What the recorder says of itself, once it finished.
     pub recorder: Option<RecorderStats>,
 }
@@ -95,12 +98,15 @@ pub enum RecordingState {
 /// One segment file of a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentEntry {
-    /// Number of the segment; its file is `segments/NNNNNNNN.seg`.
+    /// Number of the segment; its file is `segments/NNNNNNNN.seg`, or `.sealed` once it is sealed.
     pub id: u32,
     /// Number of its first event in the trace, from 0.
     pub first_event: u64,
     /// Set once the segment gets no more events.
     pub closed: Option<ClosedSegment>,
+    /// It is sealed: compressed, with an index.
+    #[serde(default)]
+    pub sealed: bool,
 }
 
 /// What is known of a segment once it is full or the recording has ended.
@@ -110,6 +116,9 @@ pub struct ClosedSegment {
     pub bytes: u64,
     /// Events in it.
     pub events: u64,
+    /// Blocks in it; 0 for a segment that is not sealed.
+    #[serde(default)]
+    pub blocks: u32,
     /// Earliest time of an event, ns; 0 without events.
     pub first_ns: u64,
     /// Latest time of an event, ns; 0 without events.

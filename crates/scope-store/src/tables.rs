@@ -3,13 +3,15 @@
 //! written keep their id and contents, so a reader may hold a newer table than it needs.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use scope_model::{Function, FunctionId, LeftOut, Module, ModuleId, SiteClass};
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 use crate::document::{self, Stamp};
+use crate::place::Place;
+use crate::steps::Steps;
 
 const FUNCTIONS_FORMAT: &str = "scope functions";
 const LEFT_OUT_FORMAT: &str = "scope left out";
@@ -43,14 +45,9 @@ struct FunctionRow {
 }
 
 /// Where the function table of a trace lies.
-pub(crate) fn functions_path(trace: &Path) -> PathBuf {
-    trace.join("code/functions.json")
-}
-
+pub(crate) const FUNCTIONS: &str = "code/functions.json";
 /// Where the table of functions left out lies.
-pub(crate) fn left_out_path(trace: &Path) -> PathBuf {
-    trace.join("code/left_out.json")
-}
+pub(crate) const LEFT_OUT: &str = "code/left_out.json";
 
 /// Replaces the function table; returns its length in bytes.
 pub(crate) fn write_functions(trace: &Path, functions: &[Function]) -> Result<u64, StoreError> {
@@ -80,13 +77,13 @@ pub(crate) fn write_functions(trace: &Path, functions: &[Function]) -> Result<u6
         })
         .collect();
     let content = FunctionsDocument { files, functions: rows };
-    document::replace(&functions_path(trace), FUNCTIONS_FORMAT, &content)
+    document::replace(&trace.join(FUNCTIONS), FUNCTIONS_FORMAT, &content, &Steps::default())
 }
 
 /// Reads the function table.
-pub(crate) fn read_functions(trace: &Path) -> Result<(Vec<Function>, Stamp), StoreError> {
-    let path = functions_path(trace);
-    let document = document::read::<FunctionsDocument>(&path, FUNCTIONS_FORMAT)?;
+pub(crate) fn read_functions(place: &Place) -> Result<(Vec<Function>, Stamp), StoreError> {
+    let path = place.name(FUNCTIONS);
+    let document = document::read::<FunctionsDocument>(place, FUNCTIONS, FUNCTIONS_FORMAT)?;
     let FunctionsDocument { files, functions: rows } = document.content;
     let wrong = |row: usize, what: &str| StoreError::Document {
         file: path.clone(),
@@ -124,12 +121,12 @@ pub(crate) fn read_functions(trace: &Path) -> Result<(Vec<Function>, Stamp), Sto
 
 /// Replaces the table of functions left out; returns its length in bytes.
 pub(crate) fn write_left_out(trace: &Path, left_out: &[LeftOut]) -> Result<u64, StoreError> {
-    document::replace(&left_out_path(trace), LEFT_OUT_FORMAT, &left_out)
+    document::replace(&trace.join(LEFT_OUT), LEFT_OUT_FORMAT, &left_out, &Steps::default())
 }
 
 /// Reads the table of functions left out.
-pub(crate) fn read_left_out(trace: &Path) -> Result<(Vec<LeftOut>, Stamp), StoreError> {
-    let document = document::read(&left_out_path(trace), LEFT_OUT_FORMAT)?;
+pub(crate) fn read_left_out(place: &Place) -> Result<(Vec<LeftOut>, Stamp), StoreError> {
+    let document = document::read(place, LEFT_OUT, LEFT_OUT_FORMAT)?;
     Ok((document.content, document.stamp))
 }
 

@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use scope_model::{Function, LeftOut, Module};
 
+use crate::blocks::Layout;
+use crate::cache::Caches;
 use crate::document::Stamp;
-use crate::events::SegmentView;
 use crate::manifest::{self, Manifest, RecordingState};
-use crate::segment::{SegmentHeader, SegmentReader};
+use crate::pack::Pack;
+use crate::place::Place;
+use crate::source::Source;
+use crate::view::{self, SegmentView};
 use crate::{Events, Position, StoreError, document, tables};
 
 /// How often a snapshot is begun anew because the manifest was replaced meanwhile.
@@ -22,7 +26,7 @@ const SNAPSHOT_TRIES: u32 = 64;
 /// to is in [`Trace::functions`], its module in [`Trace::modules`].
 #[derive(Debug)]
 pub struct Trace {
-    path: PathBuf,
+    place: Place,
     manifest: Manifest,
     manifest_stamp: Stamp,
     functions: Vec<Function>,
@@ -30,6 +34,9 @@ pub struct Trace {
     left_out: Vec<LeftOut>,
     left_out_stamp: Stamp,
     segments: Vec<SegmentView>,
+    /// Where blocks are in the segments; found when first asked for.
+    pub(crate) layout: OnceLock<Layout>,
+    pub(crate) caches: Caches,
 }
 
 impl Trace {
@@ -41,17 +48,21 @@ impl Trace {
     /// [`StoreError::NotATrace`], [`StoreError::NewerVersion`], damage to the manifest, a table or the
     /// header of a segment, or what the system says. Damage to blocks shows when they are read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        check_is_trace(path)?;
+        let place = find(path.as_ref())?;
         for _ in 0..SNAPSHOT_TRIES {
-            let (manifest, manifest_stamp) = read_manifest(path)?;
-            let segments = take_segments(path, &manifest, &[])?;
+            let (manifest, manifest_stamp) = read_manifest(&place)?;
+            let unchanged = || place.stamp(manifest::FILE) == Some(manifest_stamp);
+            let segments = match view::take(&place, &manifest, &[]) {
+                // Sealed or dropped since the manifest was read.
+                Err(StoreError::MissingFile { .. }) if !unchanged() => continue,
+                segments => segments?,
+            };
             // After the events, so that the tables have all that those refer to.
-            let (functions, functions_stamp) = tables::read_functions(path)?;
-            let (left_out, left_out_stamp) = tables::read_left_out(path)?;
-            if Stamp::of(&path.join(manifest::FILE)) == Some(manifest_stamp) {
+            let (functions, functions_stamp) = tables::read_functions(&place)?;
+            let (left_out, left_out_stamp) = tables::read_left_out(&place)?;
+            if unchanged() {
                 return Ok(Self {
-                    path: path.to_path_buf(),
+                    place,
                     manifest,
                     manifest_stamp,
                     functions,
@@ -59,10 +70,12 @@ impl Trace {
                     left_out,
                     left_out_stamp,
                     segments,
+                    layout: OnceLock::new(),
+                    caches: Caches::default(),
                 });
             }
         }
-        Err(StoreError::Unsettled { path: path.to_path_buf() })
+        Err(StoreError::Unsettled { path: place.path().to_path_buf() })
     }
 
     /// Moves the snapshot to now. Returns whether anything came since.
@@ -71,30 +84,34 @@ impl Trace {
     ///
     /// As [`Trace::open`]; the trace then stays what it was.
     pub fn refresh(&mut self) -> Result<bool, StoreError> {
-        let path = &self.path;
+        let place = &self.place;
         for _ in 0..SNAPSHOT_TRIES {
-            let manifest_path = path.join(manifest::FILE);
-            let changed = Stamp::of(&manifest_path) != Some(self.manifest_stamp);
-            let new_manifest = changed.then(|| read_manifest(path)).transpose()?;
+            let changed = place.stamp(manifest::FILE) != Some(self.manifest_stamp);
+            let new_manifest = changed.then(|| read_manifest(place)).transpose()?;
             let (manifest, manifest_stamp) = match &new_manifest {
                 Some((manifest, stamp)) => (manifest, *stamp),
                 None => (&self.manifest, self.manifest_stamp),
             };
-            let segments = take_segments(path, manifest, &self.segments)?;
-            let functions = (Stamp::of(&tables::functions_path(path))
-                != Some(self.functions_stamp))
-            .then(|| tables::read_functions(path))
-            .transpose()?;
-            let left_out = (Stamp::of(&tables::left_out_path(path)) != Some(self.left_out_stamp))
-                .then(|| tables::read_left_out(path))
+            let unchanged = || place.stamp(manifest::FILE) == Some(manifest_stamp);
+            let segments = match view::take(place, manifest, &self.segments) {
+                // Sealed or dropped since the manifest was read.
+                Err(StoreError::MissingFile { .. }) if !unchanged() => continue,
+                segments => segments?,
+            };
+            let functions = (place.stamp(tables::FUNCTIONS) != Some(self.functions_stamp))
+                .then(|| tables::read_functions(place))
                 .transpose()?;
-            if Stamp::of(&manifest_path) != Some(manifest_stamp) {
+            let left_out = (place.stamp(tables::LEFT_OUT) != Some(self.left_out_stamp))
+                .then(|| tables::read_left_out(place))
+                .transpose()?;
+            if !unchanged() {
                 continue;
             }
             let grown = segments.len() != self.segments.len()
                 || segments.iter().zip(&self.segments).any(|(a, b)| a.committed != b.committed);
             let any = grown || new_manifest.is_some() || functions.is_some() || left_out.is_some();
             self.segments = segments;
+            self.layout = OnceLock::new();
             if let Some((manifest, stamp)) = new_manifest {
                 (self.manifest, self.manifest_stamp) = (manifest, stamp);
             }
@@ -106,7 +123,7 @@ impl Trace {
             }
             return Ok(any);
         }
-        Err(StoreError::Unsettled { path: path.clone() })
+        Err(StoreError::Unsettled { path: place.path().to_path_buf() })
     }
 
     /// All events of the snapshot, in stored order.
@@ -121,10 +138,10 @@ impl Trace {
         Events::new(&self.segments, position)
     }
 
-    /// Folder of the trace.
+    /// Folder of the trace, or its packed file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.place.path()
     }
 
     /// What the manifest says.
@@ -168,65 +185,50 @@ impl Trace {
     pub(crate) fn segments(&self) -> &[SegmentView] {
         &self.segments
     }
+
+    /// The files of the snapshot: name, where it is read, and how much of it counts.
+    pub(crate) fn files(&self) -> Result<Vec<(String, Source, u64)>, StoreError> {
+        let mut files = Vec::new();
+        for name in [manifest::FILE, tables::FUNCTIONS, tables::LEFT_OUT] {
+            let source = self.place.open(name)?;
+            let path = self.place.name(name);
+            let length = source.length().map_err(StoreError::io("examine", &path, 0))?;
+            files.push((name.to_owned(), source, length));
+        }
+        // The manifest that was opened is that of the snapshot.
+        if self.place.stamp(manifest::FILE) != Some(self.manifest_stamp) {
+            return Err(StoreError::Unsettled { path: self.path().to_path_buf() });
+        }
+        for view in &self.segments {
+            files.push((view.file_name(), view.source().clone(), view.committed));
+        }
+        Ok(files)
+    }
 }
 
-fn check_is_trace(path: &Path) -> Result<(), StoreError> {
+/// What is at a path: the folder of a trace, or a packed one.
+fn find(path: &Path) -> Result<Place, StoreError> {
     let not = |why| Err(StoreError::NotATrace { path: path.to_path_buf(), why });
     match fs::metadata(path) {
         Err(source) if source.kind() == ErrorKind::NotFound => not("there is nothing of that name"),
         Err(source) => Err(StoreError::io("open", path, 0)(source)),
-        Ok(metadata) if !metadata.is_dir() => {
-            not("it is a file; give the folder that `scope trace` wrote")
-        }
+        Ok(metadata) if !metadata.is_dir() => match Pack::open(path)? {
+            Some(pack) => Ok(Place::Packed(Arc::new(pack))),
+            None => not("it is a file; give the folder that `scope trace` wrote"),
+        },
         Ok(_) => match fs::metadata(path.join(manifest::FILE)) {
             Err(source) if source.kind() == ErrorKind::NotFound => {
                 not("it has no manifest.json; give the folder that `scope trace` wrote")
             }
             Err(source) => Err(StoreError::io("open", path, 0)(source)),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Place::Folder(path.to_path_buf())),
         },
     }
 }
 
-fn read_manifest(path: &Path) -> Result<(Manifest, Stamp), StoreError> {
-    let document = document::read::<Manifest>(&path.join(manifest::FILE), manifest::FORMAT)?;
+fn read_manifest(place: &Place) -> Result<(Manifest, Stamp), StoreError> {
+    let document = document::read::<Manifest>(place, manifest::FILE, manifest::FORMAT)?;
     let mut manifest = document.content;
     manifest.format_version = document.version;
     Ok((manifest, document.stamp))
-}
-
-/// Opens the segments that a manifest lists, those already open aside, and notes how far each is
-/// committed.
-fn take_segments(
-    path: &Path,
-    manifest: &Manifest,
-    open: &[SegmentView],
-) -> Result<Vec<SegmentView>, StoreError> {
-    let mut views = Vec::new();
-    for entry in &manifest.segments {
-        let known = open
-            .get(views.len())
-            .map(|view| &view.reader)
-            .filter(|reader| reader.id() == entry.id && reader.first_event() == entry.first_event);
-        let reader = match known {
-            Some(reader) => Arc::clone(reader),
-            None => Arc::new(SegmentReader::open(
-                path,
-                SegmentHeader {
-                    id: entry.id,
-                    first_event: entry.first_event,
-                    trace: manifest.created_unix_ns,
-                },
-            )?),
-        };
-        let committed = reader.committed()?;
-        if entry.closed.is_some_and(|closed| closed.bytes != committed) {
-            return Err(reader.malformed(
-                crate::segment::MARK_AT as u64,
-                "its mark differs from the length the manifest says",
-            ));
-        }
-        views.push(SegmentView { reader, committed, closed: entry.closed });
-    }
-    Ok(views)
 }

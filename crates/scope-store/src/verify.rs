@@ -91,9 +91,9 @@ fn torn(trace: &Trace, events: &crate::Events, events_kept: u64, error: &StoreEr
     let total = trace
         .segments()
         .last()
-        .and_then(|view| view.reader.first_event().checked_add(view.closed?.events));
+        .and_then(|view| view.first_event().checked_add(view.closed?.events));
     Torn {
-        file: from_here.first().map_or_else(PathBuf::new, |view| view.reader.path().to_path_buf()),
+        file: from_here.first().map_or_else(PathBuf::new, |view| view.path().to_path_buf()),
         what: error.to_string(),
         events_kept,
         bytes_lost: committed.saturating_sub(offset),

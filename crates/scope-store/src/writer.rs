@@ -3,11 +3,15 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use scope_model::{Event, Function, LeftOut, Module};
 
-use crate::manifest::{self, Manifest, RecorderStats, RecordingState, SegmentEntry};
+use crate::ledger::Ledger;
+use crate::manifest::{Manifest, RecorderStats, RecordingState, SegmentEntry};
+use crate::sealer::{Retention, Sealer};
 use crate::segment::{self, SegmentHeader, SegmentWriter};
+use crate::steps::Steps;
 use crate::{FORMAT_VERSION, StoreError, document, tables};
 
 /// Space kept for the last manifest, so that a full disk does not keep a recording from ending
@@ -15,17 +19,50 @@ use crate::{FORMAT_VERSION, StoreError, document, tables};
 const RESERVE_BYTES: u64 = 512 << 10;
 
 /// How a trace is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WriterOptions {
-    /// Size of a segment file. Its space is reserved when it begins, and what is not used is given
-    /// back when it ends. Raised to the smallest that holds an event.
+    /// Size of a hot segment's file. Its space is reserved when it begins, and what is not used is
+    /// given back when it ends. Raised to the smallest that holds an event.
     pub segment_bytes: u32,
+    /// Whether full segments are sealed in the background, and the rest at the end.
+    pub seal: bool,
+    /// Hot segments there may be at once, the one that is written among them: what bounds the disk a
+    /// recording needs beside its sealed segments. At least 2.
+    pub max_hot_segments: u32,
+    /// Largest size of closed segments, bytes: the oldest sealed ones go when it is exceeded.
+    pub max_bytes: Option<u64>,
+    /// How far back a flight recording reaches, ns: sealed segments that end earlier go.
+    pub keep_ns: Option<u64>,
+    /// For tests.
+    #[doc(hidden)]
+    pub steps: Steps,
 }
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20 }
+        Self {
+            segment_bytes: 32 << 20,
+            seal: true,
+            max_hot_segments: 8,
+            max_bytes: None,
+            keep_ns: None,
+            steps: Steps::default(),
+        }
     }
+}
+
+/// How a writer is getting on, for a status line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriterStatus {
+    /// Hot segments: the one that is written and those that wait to be sealed.
+    pub hot_segments: u32,
+    /// How many there may be.
+    pub max_hot_segments: u32,
+    /// Times that [`TraceWriter::append`] had to wait for the sealer.
+    pub waits: u64,
+    /// Why nothing is sealed any more, a sentence: segments stay as they are, and the bound on them
+    /// is off.
+    pub sealing_stopped: Option<String>,
 }
 
 /// The one writer of a trace.
@@ -35,15 +72,21 @@ impl Default for WriterOptions {
 #[derive(Debug)]
 pub struct TraceWriter {
     path: PathBuf,
-    manifest: Manifest,
+    ledger: Arc<Ledger>,
+    /// `None` for a trace that is not sealed, and after the end.
+    sealer: Option<Sealer>,
+    max_hot_segments: u32,
+    waits: u64,
+    sealing_stopped: Option<String>,
     functions: Vec<Function>,
     /// `None` only between two segments and after the end.
     segment: Option<SegmentWriter>,
     segment_bytes: u32,
-    /// Events and bytes of closed segments.
+    /// Closed, but not yet in the manifest and with the sealer.
+    closed: Option<(SegmentHeader, crate::ClosedSegment)>,
+    /// Events of closed segments.
     closed_events: u64,
-    closed_bytes: u64,
-    manifest_bytes: u64,
+    next_id: u32,
     functions_bytes: u64,
     left_out_bytes: u64,
 }
@@ -88,32 +131,44 @@ impl TraceWriter {
         if !SegmentWriter::is_large_enough(segment_bytes) {
             segment_bytes = 4096;
         }
+        let manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            state: RecordingState::Recording,
+            segments: Vec::new(),
+            dropped_events: 0,
+            ..manifest
+        };
+        let ledger = Arc::new(Ledger::new(path, manifest, options.steps.clone()));
+        let retention = Retention { max_bytes: options.max_bytes, keep_ns: options.keep_ns };
         let mut writer = Self {
             path: path.to_path_buf(),
             functions: functions.to_vec(),
             functions_bytes: tables::write_functions(path, functions)?,
             left_out_bytes: tables::write_left_out(path, left_out)?,
-            manifest: Manifest {
-                format_version: FORMAT_VERSION,
-                state: RecordingState::Recording,
-                segments: Vec::new(),
-                ..manifest
-            },
+            sealer: None,
+            max_hot_segments: options.max_hot_segments.max(2),
+            waits: 0,
+            sealing_stopped: None,
             segment: None,
             segment_bytes,
+            closed: None,
             closed_events: 0,
-            closed_bytes: 0,
-            manifest_bytes: 0,
+            next_id: 0,
+            ledger: Arc::clone(&ledger),
         };
         segment::reserve_file(&writer.reserve_path(), RESERVE_BYTES)?;
         // The manifest comes last and makes the folder a trace.
         writer.next_segment()?;
         document::sync_folder(path)?;
+        if options.seal {
+            writer.sealer = Some(Sealer::start(path, ledger, retention, options.steps)?);
+        }
         Ok(writer)
     }
 
     /// Appends events in the order in which readers are to see them. Readers see them after the
-    /// next [`TraceWriter::commit`] at the latest.
+    /// next [`TraceWriter::commit`] at the latest. Waits for the sealer where
+    /// [`TraceWriter::is_behind`]; who must not wait uses [`TraceWriter::try_append`].
     ///
     /// # Errors
     ///
@@ -123,13 +178,58 @@ impl TraceWriter {
     pub fn append(&mut self, events: &[Event]) -> Result<(), StoreError> {
         let mut rest = events;
         loop {
-            if let Some(segment) = &mut self.segment {
-                rest = &rest[segment.append(rest)..];
-            }
+            rest = &rest[self.try_append(rest)?..];
             if rest.is_empty() {
                 return Ok(());
             }
+            self.waits += 1;
+            if let Some(sealer) = &self.sealer {
+                sealer.wait_below(self.max_hot_segments as usize - 1);
+            }
+        }
+    }
+
+    /// As [`TraceWriter::append`], but never waits: returns how many events were taken, fewer than
+    /// given only where [`TraceWriter::is_behind`] and the segment is full. Events that are then
+    /// dropped belong into the trace as a gap.
+    ///
+    /// # Errors
+    ///
+    /// As [`TraceWriter::append`].
+    pub fn try_append(&mut self, events: &[Event]) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        loop {
+            if let Some(segment) = &mut self.segment {
+                taken += segment.append(&events[taken..]);
+            }
+            if taken == events.len() || (self.segment.is_some() && self.is_behind()) {
+                return Ok(taken);
+            }
             self.next_segment()?;
+        }
+    }
+
+    /// Whether there are as many hot segments as there may be: the disk or the sealer does not keep
+    /// up. Not once sealing has stopped, see [`WriterStatus::sealing_stopped`].
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.sealer.as_ref().is_some_and(|sealer| {
+            sealer.waiting() + 1 >= self.max_hot_segments as usize && sealer.stopped().is_none()
+        })
+    }
+
+    /// How it is getting on.
+    #[must_use]
+    pub fn status(&self) -> WriterStatus {
+        let waiting = self.sealer.as_ref().map_or(0, Sealer::waiting);
+        WriterStatus {
+            hot_segments: u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(1),
+            max_hot_segments: self.max_hot_segments,
+            waits: self.waits,
+            sealing_stopped: match &self.sealer {
+                Some(sealer) => sealer.stopped(),
+                None => self.sealing_stopped.clone(),
+            },
         }
     }
 
@@ -159,10 +259,10 @@ impl TraceWriter {
         functions: &[Function],
         left_out: &[LeftOut],
     ) -> Result<(), StoreError> {
-        tables::check((&self.manifest.modules, &self.functions), modules, functions)?;
+        let known = self.ledger.manifest().modules.clone();
+        tables::check((&known, &self.functions), modules, functions)?;
         // Modules first: a reader never sees a function whose module it cannot find.
-        self.manifest.modules = modules.to_vec();
-        self.write_manifest()?;
+        self.ledger.update(|manifest| manifest.modules = modules.to_vec())?;
         self.functions_bytes = tables::write_functions(&self.path, functions)?;
         self.functions = functions.to_vec();
         self.left_out_bytes = tables::write_left_out(&self.path, left_out)?;
@@ -180,11 +280,8 @@ impl TraceWriter {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let segment = self.segment.as_ref().map_or(0, SegmentWriter::committed_bytes);
-        self.closed_bytes
-            + segment
-            + self.manifest_bytes
-            + self.functions_bytes
-            + self.left_out_bytes
+        let closed = self.closed.map_or(0, |(_, closed)| closed.bytes);
+        self.ledger.bytes() + segment + closed + self.functions_bytes + self.left_out_bytes
     }
 
     /// Events appended.
@@ -193,7 +290,7 @@ impl TraceWriter {
         self.closed_events + self.segment.as_ref().map_or(0, SegmentWriter::events)
     }
 
-    /// Commits, gives unused space back, flushes to the disk and marks the trace complete.
+    /// Commits, seals what is not sealed, flushes to the disk and marks the trace complete.
     /// `end_ns` is `CLOCK_MONOTONIC`; `reason` a clause for a person.
     ///
     /// # Errors
@@ -206,21 +303,34 @@ impl TraceWriter {
         stats: RecorderStats,
     ) -> Result<(), StoreError> {
         self.close_segment()?;
+        if self.list_closed(None).is_err() {
+            // On a full disk the reserve is for the manifest.
+            self.release_reserve();
+            self.list_closed(None)?;
+        }
+        if let Some(sealer) = self.sealer.take() {
+            self.sealing_stopped = sealer.finish();
+        }
         self.release_reserve();
-        // Those closed long ago are on the disk already; opened again so that a long recording
-        // does not hold a descriptor for each.
-        for entry in &self.manifest.segments {
-            let path = segment::path(&self.path, entry.id);
+        // Sealed segments are on the disk already. Opened again so that a long recording does not
+        // hold a descriptor for each.
+        let hot: Vec<u32> = {
+            let manifest = self.ledger.manifest();
+            manifest.segments.iter().filter(|entry| !entry.sealed).map(|entry| entry.id).collect()
+        };
+        for id in hot {
+            let path = segment::path(&self.path, id);
             File::open(&path)
                 .and_then(|file| file.sync_data())
                 .map_err(StoreError::io("flush", &path, 0))?;
         }
         document::sync_folder(&self.path.join("segments"))?;
-        self.manifest.state = RecordingState::Complete;
-        self.manifest.end_ns = Some(end_ns);
-        self.manifest.end_reason = Some(reason.to_owned());
-        self.manifest.recorder = Some(stats);
-        self.write_manifest()
+        self.ledger.update(|manifest| {
+            manifest.state = RecordingState::Complete;
+            manifest.end_ns = Some(end_ns);
+            manifest.end_reason = Some(reason.to_owned());
+            manifest.recorder = Some(stats);
+        })
     }
 
     fn reserve_path(&self) -> PathBuf {
@@ -234,13 +344,10 @@ impl TraceWriter {
 
     fn close_segment(&mut self) -> Result<(), StoreError> {
         let Some(segment) = self.segment.take() else { return Ok(()) };
-        let id = segment.id();
+        let header = segment.header();
         let closed = segment.close()?;
         self.closed_events += closed.events;
-        self.closed_bytes += closed.bytes;
-        if let Some(entry) = self.manifest.segments.iter_mut().rfind(|entry| entry.id == id) {
-            entry.closed = Some(closed);
-        }
+        self.closed = Some((header, closed));
         Ok(())
     }
 
@@ -248,35 +355,48 @@ impl TraceWriter {
     /// when the manifest lists it, before anything is written to it.
     fn next_segment(&mut self) -> Result<(), StoreError> {
         self.close_segment()?;
-        let id = self.manifest.segments.last().map_or(0, |entry| entry.id + 1);
         let header = SegmentHeader {
-            id,
+            id: self.next_id,
             first_event: self.closed_events,
-            trace: self.manifest.created_unix_ns,
+            trace: self.ledger.manifest().created_unix_ns,
         };
         let segment = SegmentWriter::create(&self.path, header, self.segment_bytes)?;
-        self.manifest.segments.push(SegmentEntry {
-            id,
-            first_event: header.first_event,
-            closed: None,
-        });
-        if let Err(error) = self.write_manifest() {
-            self.manifest.segments.pop();
+        if let Err(error) = self.list_closed(Some(&header)) {
             // A full disk refuses the new manifest before it takes the old one's place. After any
             // other error the manifest may list the segment, which has to stay then.
             if error.is_no_space() {
                 drop(segment);
-                let _ = fs::remove_file(segment::path(&self.path, id));
+                let _ = fs::remove_file(segment::path(&self.path, header.id));
             }
             return Err(error);
         }
+        self.next_id += 1;
         self.segment = Some(segment);
         Ok(())
     }
 
-    fn write_manifest(&mut self) -> Result<(), StoreError> {
-        self.manifest_bytes =
-            document::replace(&self.path.join(manifest::FILE), manifest::FORMAT, &self.manifest)?;
+    /// Lists what was closed as closed, and a new segment; then the closed one can be sealed.
+    fn list_closed(&mut self, new: Option<&SegmentHeader>) -> Result<(), StoreError> {
+        if self.closed.is_none() && new.is_none() {
+            return Ok(());
+        }
+        let closed = self.closed;
+        self.ledger.update(|manifest| {
+            if let Some((header, closed)) = closed
+                && let Some(entry) = manifest.segments.iter_mut().rfind(|e| e.id == header.id)
+            {
+                entry.closed = Some(closed);
+            }
+            if let Some(header) = new {
+                let (id, first_event) = (header.id, header.first_event);
+                let entry = SegmentEntry { id, first_event, closed: None, sealed: false };
+                manifest.segments.push(entry);
+            }
+        })?;
+        self.closed = None;
+        if let (Some(sealer), Some((header, closed))) = (&self.sealer, closed) {
+            sealer.add(header, closed.bytes);
+        }
         Ok(())
     }
 }
@@ -285,6 +405,9 @@ impl Drop for TraceWriter {
     fn drop(&mut self) {
         // Errors have nobody to go to; the trace is readable without the trimming.
         let _ = self.close_segment();
+        if let Some(sealer) = self.sealer.take() {
+            sealer.abandon();
+        }
         self.release_reserve();
     }
 }

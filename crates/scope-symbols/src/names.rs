@@ -77,6 +77,35 @@ pub fn last_segment(name: &str) -> String {
     form[start..].to_owned()
 }
 
+/// The names that a pattern which matches none may have meant: at most five, the best first.
+#[must_use]
+pub fn nearest<'a>(pattern: &Glob, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    const SHOWN: usize = 5;
+    /// Names less alike than this are no help.
+    const ALIKE: f64 = 0.6;
+    let wanted: String = pattern.pattern().replace(['*', '?'], "").to_lowercase();
+    let wanted_last = last_segment(&wanted);
+    let alike = |wanted: &str, name: &str| {
+        // Texts of very different length cannot be alike enough, and comparing them is slow.
+        let (short, long) = (wanted.len().min(name.len()), wanted.len().max(name.len()));
+        if (short as f64) < long as f64 * ALIKE {
+            return 0.0;
+        }
+        strsim::normalized_damerau_levenshtein(wanted, name)
+    };
+    let mut scored: Vec<(f64, &str)> = names
+        .map(|name| {
+            let lower = name.to_lowercase();
+            let last = last_segment(&lower);
+            (alike(&wanted, &lower).max(alike(&wanted_last, &last)), name)
+        })
+        .filter(|(score, _)| *score >= ALIKE)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.dedup_by(|a, b| a.1 == b.1);
+    scored.into_iter().take(SHOWN).map(|(_, name)| name.to_owned()).collect()
+}
+
 /// The name without generics and parameters. `<Type as Trait>::method` has two such forms.
 fn short_forms(name: &str) -> Vec<String> {
     if let Some(inside) = name.strip_prefix('<')

@@ -381,35 +381,13 @@ fn nearest(
     considered: &dyn Fn(ModuleId, &Image) -> bool,
     pattern: &Glob,
 ) -> Vec<String> {
-    const SHOWN: usize = 5;
-    /// Names less alike than this are no help.
-    const ALIKE: f64 = 0.6;
-    let wanted: String = pattern.pattern().replace(['*', '?'], "").to_lowercase();
-    let wanted_last = names::last_segment(&wanted);
-    let alike = |wanted: &str, name: &str| {
-        // Texts of very different length cannot be alike enough, and comparing them is slow.
-        let (short, long) = (wanted.len().min(name.len()), wanted.len().max(name.len()));
-        if (short as f64) < long as f64 * ALIKE {
-            return 0.0;
-        }
-        strsim::normalized_damerau_levenshtein(wanted, name)
-    };
-    let mut scored: Vec<(f64, &str)> = images
+    let candidates = images
         .iter()
         .filter(|(id, image)| considered(*id, image))
         .flat_map(|(_, image)| &image.functions)
         .filter(|function| function.site != Err(Reason::Imported))
-        .map(|function| {
-            let name = function.name.to_lowercase();
-            let last = names::last_segment(&name);
-            let score = alike(&wanted, &name).max(alike(&wanted_last, &last));
-            (score, &*function.name)
-        })
-        .filter(|(score, _)| *score >= ALIKE)
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    scored.dedup_by(|a, b| a.1 == b.1);
-    scored.into_iter().take(SHOWN).map(|(_, name)| name.to_owned()).collect()
+        .map(|function| &*function.name);
+    names::nearest(pattern, candidates)
 }
 
 /// Mapped files outside the selection that have a match.

@@ -5,21 +5,11 @@
 
 use std::time::Duration;
 
+use scope_timeline::units;
+
 /// A time such as `2s`, `1.5ms`, `250us`, `1m`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = split(text);
-    let unit_ns: u64 = match unit {
-        "ns" => 1,
-        "us" | "µs" | "μs" => 1_000,
-        "ms" => 1_000_000,
-        "" | "s" => 1_000_000_000,
-        "m" | "min" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return Err(format!("no unit `{unit}`; write for example 2s, 500ms, 10us or 1m")),
-    };
-    let ns = scaled(number, unit_ns)
-        .ok_or_else(|| "not a time; write for example 2s, 500ms, 10us or 1m".to_owned())?;
-    Ok(Duration::from_nanos(ns))
+    units::time_ns(text).map(Duration::from_nanos)
 }
 
 /// A size in bytes such as `65536`, `512K`, `8M`, `1GiB`; units are powers of 1024.
@@ -32,7 +22,7 @@ pub fn size(text: &str) -> Result<u64, String> {
         "g" | "gib" => 30,
         _ => return Err(format!("no unit `{unit}`; write for example 512K, 8M or 1G")),
     };
-    match scaled(number, 1 << shift) {
+    match units::scaled(number, 1 << shift) {
         None => Err("not a size; write for example 512K, 8M or 1G".to_owned()),
         Some(0) => Err("must be more than 0".to_owned()),
         Some(bytes) => Ok(bytes),
@@ -43,22 +33,6 @@ fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     (&text[..end], text[end..].trim_start())
-}
-
-/// `number` (decimal, with or without fraction) times `unit`, cut to an integer.
-fn scaled(number: &str, unit: u64) -> Option<u64> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty()) || fraction.len() > 18 {
-        return None;
-    }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let mut total = u128::from(whole) * u128::from(unit);
-    if !fraction.is_empty() {
-        let digits: u64 = fraction.parse().ok()?;
-        let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
-        total += u128::from(digits) * u128::from(unit) / scale;
-    }
-    u64::try_from(total).ok()
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! `scope dump`: the events of a trace, one a line.
 
 mod document;
-mod syscall;
 mod text;
+
+pub use document::Line;
+pub use text::{line, task_state};
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -12,7 +14,7 @@ use scope_store::Trace;
 use scope_symbols::glob::Glob;
 use scope_symbols::names;
 
-use super::reading::{self, Next};
+use super::reading::{self, Next, since};
 use crate::cli::DumpArgs;
 use crate::output;
 
@@ -31,9 +33,9 @@ pub fn run(args: &DumpArgs) -> anyhow::Result<ExitCode> {
         }
         if filter.takes(&placed) {
             if args.json {
-                output::json::line(&mut out, &document::Line::new(&trace, &placed))?;
+                output::json::line(&mut out, &Line::new(&trace, &placed))?;
             } else {
-                text::line(&mut out, &trace, &placed)?;
+                line(&mut out, &trace, &placed)?;
             }
             printed += 1;
         }
@@ -45,14 +47,15 @@ pub fn run(args: &DumpArgs) -> anyhow::Result<ExitCode> {
 
 /// An event and its place.
 #[derive(Clone, Copy, Debug)]
-struct Placed {
-    event: Event,
+pub struct Placed {
+    /// The event.
+    pub event: Event,
     /// Time since recording began, ns; what was found out before it is negative.
-    time_ns: i64,
+    pub time_ns: i64,
     /// Open calls of the thread around it; a call and its end have the same depth.
-    depth: usize,
+    pub depth: usize,
     /// Of a call that ends: how long it took, where that is known.
-    duration_ns: Option<u64>,
+    pub duration_ns: Option<u64>,
 }
 
 /// The open calls of every thread, as entry times.
@@ -137,9 +140,4 @@ impl Filter {
                 function.is_some_and(|id| chosen.get(id.index()).copied().unwrap_or(false))
             })
     }
-}
-
-fn since(time_ns: u64, start_ns: u64) -> i64 {
-    let since = i128::from(time_ns) - i128::from(start_ns);
-    i64::try_from(since).unwrap_or(if since < 0 { i64::MIN } else { i64::MAX })
 }

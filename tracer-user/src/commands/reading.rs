@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use scope_model::{Event, Function, FunctionId};
 use scope_store::{StoreError, Trace};
+use scope_timeline::{Bookmarks, Moment, Place, Timeline, TimelineError, syscall};
 
 use crate::output::progress::Progress;
 
@@ -65,6 +66,42 @@ pub fn function(trace: &Trace, id: FunctionId) -> Option<&Function> {
 /// Path of the module that holds a function.
 pub fn module_path<'a>(trace: &'a Trace, function: &Function) -> Option<&'a str> {
     trace.modules().get(function.module.0 as usize).map(|module| module.path.as_str())
+}
+
+/// Name of a system call of the recorded machine.
+pub fn syscall_name(trace: &Trace, number: u32) -> Option<&'static str> {
+    syscall::name(&trace.manifest().host.machine, number)
+}
+
+/// A time of the trace relative to its start, ns; what was found out before it is negative.
+pub fn since_start(trace: &Trace, time_ns: u64) -> i64 {
+    since(time_ns, trace.manifest().start_ns)
+}
+
+/// `time_ns` relative to `start_ns`.
+pub fn since(time_ns: u64, start_ns: u64) -> i64 {
+    let since = i128::from(time_ns) - i128::from(start_ns);
+    i64::try_from(since).unwrap_or(if since < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A moment by name.
+pub fn resolve(timeline: &Timeline<'_>, place: &Place) -> anyhow::Result<Moment> {
+    timeline
+        .resolve(place, &Bookmarks::default())
+        .map_err(|error| travel_error(timeline.trace(), error))
+}
+
+/// What to say of an error on the way through a trace.
+pub fn travel_error(trace: &Trace, error: TimelineError) -> anyhow::Error {
+    match error {
+        TimelineError::Store(error) => damaged(trace, error),
+        error => error.into(),
+    }
+}
+
+/// Number of the event just before a moment.
+pub fn event_before(timeline: &Timeline<'_>, moment: u64) -> Option<u64> {
+    (moment > timeline.start()).then(|| moment - 1)
 }
 
 fn known_events(trace: &Trace) -> Option<u64> {

@@ -7,6 +7,7 @@
 mod capture;
 mod results;
 mod series;
+mod store;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,13 @@ pub struct Options {
 enum Bench {
     /// What a traced call costs, beside perf, bpftrace and uftrace; attaching; a steady load.
     Capture(Common),
+    /// What a trace costs to write and to keep, and how long questions to it take.
+    Store {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: store::Options,
+    },
 }
 
 /// What every bench takes.
@@ -38,14 +46,13 @@ struct Common {
 
 /// Runs a bench.
 pub fn run(options: &Options) -> Result<()> {
-    match &options.bench {
-        Bench::Capture(common) => {
-            let results = capture::run(common.rounds)?;
-            print!("{results}");
-            match &common.json {
-                Some(file) => results.write(file),
-                None => Ok(()),
-            }
-        }
+    let (results, common) = match &options.bench {
+        Bench::Capture(common) => (capture::run(common.rounds)?, common),
+        Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
+    };
+    print!("{results}");
+    match &common.json {
+        Some(file) => results.write(file),
+        None => Ok(()),
     }
 }

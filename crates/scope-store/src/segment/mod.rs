@@ -15,11 +15,13 @@
 //! The mark carries its own checksum, so that no damage to it makes bytes appear committed that
 //! are not.
 
+mod hot_index;
 mod reader;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use hot_index::{HotBlock, HotIndex};
 pub(crate) use reader::{BlockReader, SegmentReader};
 pub(crate) use writer::{SegmentWriter, reserve_file};
 
@@ -38,6 +40,11 @@ pub(crate) struct SegmentHeader {
     pub(crate) id: u32,
     pub(crate) first_event: u64,
     pub(crate) trace: u64,
+}
+
+/// The file of a segment once it is sealed.
+pub(crate) fn sealed_path(trace: &Path, id: u32) -> PathBuf {
+    trace.join(format!("segments/{id:08}.sealed"))
 }
 
 /// The file of a segment.

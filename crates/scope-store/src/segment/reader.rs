@@ -1,14 +1,13 @@
 //! A segment being read, possibly while it is written.
 
-use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{HEADER_SIZE, MAGIC, MARK_AT, SegmentHeader, decode_mark, path};
-use crate::block::{self, BlockHeader, HeaderError};
+use super::{HEADER_SIZE, HotIndex, MAGIC, MARK_AT, SegmentHeader, decode_mark, path};
+use crate::block::{self, BlockHeader, Encoding, HeaderError};
+use crate::source::Source;
 use crate::{FORMAT_VERSION, StoreError};
 
 /// How often a mark with a wrong checksum is read again before it counts as damaged: the system
@@ -18,20 +17,30 @@ const MARK_TRIES: u32 = 8;
 /// An open segment file whose header has been checked.
 #[derive(Debug)]
 pub(crate) struct SegmentReader {
-    file: File,
+    source: Source,
     path: PathBuf,
     header: SegmentHeader,
+    index: Mutex<HotIndex>,
 }
 
 impl SegmentReader {
     /// Opens segment `expected.id` of a trace and checks that it is that segment.
     pub(crate) fn open(trace: &Path, expected: SegmentHeader) -> Result<Self, StoreError> {
         let path = path(trace, expected.id);
-        let file = File::open(&path).map_err(|source| match source.kind() {
+        let source = Source::open(&path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => StoreError::MissingFile { file: path.clone() },
             _ => StoreError::io("open", &path, 0)(source),
         })?;
-        let reader = Self { file, path, header: expected };
+        Self::from_source(source, path, expected)
+    }
+
+    /// As [`SegmentReader::open`], of bytes that are found elsewhere.
+    pub(crate) fn from_source(
+        source: Source,
+        path: PathBuf,
+        expected: SegmentHeader,
+    ) -> Result<Self, StoreError> {
+        let reader = Self { source, path, header: expected, index: Mutex::default() };
         let mut bytes = [0; HEADER_SIZE];
         reader.read_exact(&mut bytes, 0, HEADER_SIZE as u64)?;
         if bytes[..8] != MAGIC {
@@ -75,6 +84,18 @@ impl SegmentReader {
         }
     }
 
+    /// What `use_index` makes of the index of the blocks up to a committed length.
+    pub(crate) fn with_index<T>(
+        self: &Arc<Self>,
+        committed: u64,
+        use_index: impl FnOnce(&HotIndex) -> T,
+    ) -> Result<T, StoreError> {
+        // An index whose walk was cut short goes on where it stopped.
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        index.extend(self, committed)?;
+        Ok(use_index(&index))
+    }
+
     /// Number of the segment's first event in the trace.
     pub(crate) fn first_event(&self) -> u64 {
         self.header.first_event
@@ -85,6 +106,11 @@ impl SegmentReader {
         self.header.id
     }
 
+    /// Where its bytes are.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// The segment's file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -93,8 +119,8 @@ impl SegmentReader {
     /// Fills `bytes` from `offset`; a file too short for that is an error that says that `expected`
     /// bytes were committed.
     fn read_exact(&self, bytes: &mut [u8], offset: u64, expected: u64) -> Result<(), StoreError> {
-        self.file.read_exact_at(bytes, offset).map_err(|source| {
-            let found = self.file.metadata().map_or(0, |metadata| metadata.len());
+        self.source.read_exact_at(bytes, offset).map_err(|source| {
+            let found = self.source.length().unwrap_or_default();
             match source.kind() {
                 ErrorKind::UnexpectedEof if found < expected => {
                     StoreError::Truncated { file: self.path.clone(), expected, found }
@@ -143,9 +169,19 @@ impl BlockReader {
         if offset < HEADER_SIZE as u64 || offset > committed {
             return None;
         }
-        let mut reader = Self { segment, committed, offset, next_event: event };
+        let mut reader = Self::resume(segment, committed, offset, event);
         reader.peek().ok()?;
         Some(reader)
+    }
+
+    /// Where another reader of the segment was: at `offset`, before the event `event`.
+    pub(crate) fn resume(
+        segment: Arc<SegmentReader>,
+        committed: u64,
+        offset: u64,
+        event: u64,
+    ) -> Self {
+        Self { segment, committed, offset, next_event: event }
     }
 
     /// Where the next block begins.
@@ -181,6 +217,9 @@ impl BlockReader {
             }
             HeaderError::NewerVersion(found) => self.segment.newer(found),
         })?;
+        if header.encoding != Encoding::Records {
+            return Err(self.malformed("a block of a sealed segment is in one that is not"));
+        }
         if header.first_event != self.next_event {
             return Err(self.malformed("a block is not the one that follows"));
         }

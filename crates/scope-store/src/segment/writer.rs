@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use scope_model::Event;
 
 use super::{HEADER_SIZE, SegmentHeader, encode_mark, path};
-use crate::block::{self, BlockHeader};
+use crate::block::{self, BlockHeader, Encoding};
 use crate::manifest::ClosedSegment;
 use crate::mmap::SegmentMap;
 use crate::{StoreError, event_codec};
@@ -67,9 +67,9 @@ impl SegmentWriter {
         }
     }
 
-    /// Number of the segment.
-    pub(crate) fn id(&self) -> u32 {
-        self.header.id
+    /// Which segment it is.
+    pub(crate) fn header(&self) -> SegmentHeader {
+        self.header
     }
 
     /// Events appended, committed or not.
@@ -123,6 +123,7 @@ impl SegmentWriter {
         let space = self.map.uncommitted();
         let (head, payload) = space.split_at_mut(block::HEADER_SIZE);
         let header = BlockHeader {
+            encoding: Encoding::Records,
             payload_bytes: payload_bytes as u32,
             events: self.open_events,
             first_event: self.header.first_event + self.committed_events,
@@ -148,7 +149,8 @@ impl SegmentWriter {
         self.commit();
         let bytes = self.committed_bytes();
         let (first_ns, last_ns) = self.committed_ns.unwrap_or((0, 0));
-        let closed = ClosedSegment { bytes, events: self.committed_events, first_ns, last_ns };
+        let closed =
+            ClosedSegment { bytes, events: self.committed_events, blocks: 0, first_ns, last_ns };
         // Unmapped first: nothing may be mapped beyond the file's end.
         drop(self.map);
         self.file.set_len(bytes).map_err(StoreError::io("trim", &self.path, 0))?;

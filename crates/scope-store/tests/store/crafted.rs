@@ -132,13 +132,13 @@ fn a_block_longer_than_what_is_committed() {
 
 #[test]
 fn a_block_of_a_newer_layout() {
-    let result = crafted_header(|header| header[4] = 2);
-    insta::assert_snapshot!(result, @"5 events, then 00000000.seg has format version 2, this scope reads up to 1; use a newer scope");
+    let result = crafted_header(|header| header[4] = 3);
+    insta::assert_snapshot!(result, @"5 events, then 00000000.seg has format version 3, this scope reads up to 2; use a newer scope");
 }
 
 #[test]
 fn a_block_of_an_unknown_encoding() {
-    let result = crafted_header(|header| header[6] = 1);
+    let result = crafted_header(|header| header[6] = 2);
     insta::assert_snapshot!(result, @"5 events, then 00000000.seg is damaged at byte 312: a block has an unknown encoding");
 }
 

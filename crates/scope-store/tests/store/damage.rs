@@ -125,7 +125,11 @@ fn a_segment_of_another_trace_is_found() {
     let other = path.with_extension("other");
     let mut manifest = crate::support::manifest();
     manifest.created_unix_ns += 1;
-    let options = scope_store::WriterOptions { segment_bytes: 2048 };
+    let options = scope_store::WriterOptions {
+        segment_bytes: 2048,
+        seal: false,
+        ..scope_store::WriterOptions::default()
+    };
     let mut writer =
         scope_store::TraceWriter::create(&other, manifest, &functions(9), &[], options).unwrap();
     writer.append(&event_range(0..150)).unwrap();

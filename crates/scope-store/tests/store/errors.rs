@@ -88,8 +88,8 @@ fn a_manifest_of_something_else() {
 fn a_newer_manifest_is_refused_with_both_versions() {
     let (_folder, path) = place();
     small_trace(&path);
-    rewrite(&path.join("manifest.json"), 2, |_| r#"{"all":"new"}"#.to_owned());
-    insta::assert_snapshot!(open_error(&path), @"test.scope/manifest.json has format version 2, this scope reads up to 1; use a newer scope");
+    rewrite(&path.join("manifest.json"), 3, |_| r#"{"all":"new"}"#.to_owned());
+    insta::assert_snapshot!(open_error(&path), @"test.scope/manifest.json has format version 3, this scope reads up to 2; use a newer scope");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_newer_segment_is_refused_with_both_versions() {
     let crc = crc32fast::hash(&bytes[..44]);
     bytes[44..48].copy_from_slice(&crc.to_le_bytes());
     fs::write(&segment, bytes).unwrap();
-    insta::assert_snapshot!(open_error(&path), @"test.scope/segments/00000000.seg has format version 9, this scope reads up to 1; use a newer scope");
+    insta::assert_snapshot!(open_error(&path), @"test.scope/segments/00000000.seg has format version 9, this scope reads up to 2; use a newer scope");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_damaged_manifest() {
     let file = path.join("manifest.json");
     let text = fs::read_to_string(&file).unwrap().replace("6.18.0", "6.19.0");
     fs::write(&file, text).unwrap();
-    insta::assert_snapshot!(open_error(&path), @"test.scope/manifest.json is damaged at byte 68: its checksum is 92a139c2, expected 1f9e953e");
+    insta::assert_snapshot!(open_error(&path), @"test.scope/manifest.json is damaged at byte 68: its checksum is c3451bc0, expected 8bd2c7be");
 }
 
 #[test]
@@ -184,11 +184,13 @@ fn tables_whose_rows_do_not_fit_leave_nothing_behind() {
     let (_folder, path) = place();
     let options = WriterOptions::default();
     let shifted = &functions(3)[1..];
-    let error = TraceWriter::create(&path, manifest(), shifted, &left_out(), options).unwrap_err();
+    let error =
+        TraceWriter::create(&path, manifest(), shifted, &left_out(), options.clone()).unwrap_err();
     insta::assert_snapshot!(text(&error, &path), @"row 0 of the function table is not at the index of its id");
     let mut lost = functions(3);
     lost[2].module = scope_model::ModuleId(5);
-    let error = TraceWriter::create(&path, manifest(), &lost, &left_out(), options).unwrap_err();
+    let error =
+        TraceWriter::create(&path, manifest(), &lost, &left_out(), options.clone()).unwrap_err();
     insta::assert_snapshot!(text(&error, &path), @"row 2 of the function table refers to a module that is not there");
     assert!(!path.exists());
 }

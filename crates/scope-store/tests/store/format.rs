@@ -48,9 +48,9 @@ fn every_kind_of_event_has_the_documented_bytes() {
     finish(writer);
     let bytes = fs::read(path.join("segments/00000000.seg")).unwrap();
     insta::assert_snapshot!(hex(&bytes), @r#"
-53434f5045534547 0100000000000000
+53434f5045534547 0200000000000000
 0000000000000000 00002a36fe9c9717
-0000000000000000 00000000a3bcfc15
+0000000000000000 000000005dc71c71
 50020000a504abad 0000000000000000
 53424c4b01000000 e00100000c000000
 0000000000000000 0001000000000000
@@ -95,8 +95,8 @@ fn documents_have_the_documented_shape() {
     let read = |file| fs::read_to_string(path.join(file)).unwrap().replace(",\"", ",\n\"");
     insta::assert_snapshot!(read("manifest.json"), @r#"
 {"format":"scope trace",
-"version":1,
-"checksum":"b6d113ea",
+"version":2,
+"checksum":"52224948",
 "content":{"scope_version":"0.1.0",
 "created_unix_ns":1700000000000000000,
 "host":{"hostname":"host",
@@ -123,8 +123,11 @@ fn documents_have_the_documented_shape() {
 "first_event":0,
 "closed":{"bytes":64,
 "events":0,
+"blocks":0,
 "first_ns":0,
-"last_ns":0}}],
+"last_ns":0},
+"sealed":false}],
+"dropped_events":0,
 "recorder":{"orphan_exits":1,
 "late_records":0,
 "unattributed_losses":0,
@@ -136,7 +139,7 @@ fn documents_have_the_documented_shape() {
 "#);
     insta::assert_snapshot!(read("code/left_out.json"), @r#"
 {"format":"scope left out",
-"version":1,
+"version":2,
 "checksum":"0c728294",
 "content":[{"name":"tiny",
 "symbol":"tiny",
@@ -144,7 +147,7 @@ fn documents_have_the_documented_shape() {
 "#);
     insta::assert_snapshot!(read("code/functions.json").split_inclusive('}').next().unwrap(), @r#"
 {"format":"scope functions",
-"version":1,
+"version":2,
 "checksum":"b6fdf949",
 "content":{"files":["/src/0.rs",
 "/src/1.rs",

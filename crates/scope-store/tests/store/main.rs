@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
 
+mod blocks;
 mod crafted;
 mod crash;
 mod damage;
@@ -9,6 +10,9 @@ mod errors;
 mod format;
 mod full_disk;
 mod live;
+mod program;
 mod round_trip;
+mod sealed;
 mod support;
 mod verify;
+mod versions;

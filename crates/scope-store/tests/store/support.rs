@@ -85,15 +85,18 @@ pub(crate) fn left_out() -> Vec<LeftOut> {
     }]
 }
 
+/// A writer that leaves its segments hot.
 pub(crate) fn create(path: &Path, segment_bytes: u32) -> TraceWriter {
-    TraceWriter::create(
-        path,
-        manifest(),
-        &functions(9),
-        &left_out(),
-        WriterOptions { segment_bytes },
-    )
-    .unwrap()
+    create_with(path, WriterOptions { segment_bytes, seal: false, ..WriterOptions::default() })
+}
+
+/// A writer that seals its segments.
+pub(crate) fn create_sealing(path: &Path, segment_bytes: u32) -> TraceWriter {
+    create_with(path, WriterOptions { segment_bytes, ..WriterOptions::default() })
+}
+
+pub(crate) fn create_with(path: &Path, options: WriterOptions) -> TraceWriter {
+    TraceWriter::create(path, manifest(), &functions(9), &left_out(), options).unwrap()
 }
 
 pub(crate) fn finish(writer: TraceWriter) {

@@ -5,7 +5,9 @@ use scope_model::EventKind;
 use scope_store::Trace;
 use serde::Serialize;
 
-use super::{Placed, since, syscall};
+use scope_timeline::syscall;
+
+use super::Placed;
 use crate::commands::reading;
 
 /// One event.
@@ -85,7 +87,8 @@ enum Detail {
 }
 
 impl Line {
-    pub(super) fn new(trace: &Trace, placed: &Placed) -> Self {
+    /// The line of an event.
+    pub fn new(trace: &Trace, placed: &Placed) -> Self {
         let depth = placed.depth;
         let detail = match placed.event.kind {
             EventKind::Enter { function, return_address, stack_pointer, inherited } => {
@@ -122,16 +125,16 @@ impl Line {
                 Detail::Named { thread_name: name.text() }
             }
             EventKind::SyscallEnter { number } => {
-                Detail::SyscallEnter { number, syscall: syscall::name(trace, number) }
+                Detail::SyscallEnter { number, syscall: reading::syscall_name(trace, number) }
             }
             EventKind::SyscallExit { number, result } => Detail::SyscallExit {
                 number,
-                syscall: syscall::name(trace, number),
+                syscall: reading::syscall_name(trace, number),
                 result,
                 error: syscall::error(result),
             },
             EventKind::Gap { until_ns, entries, exits, others } => Detail::Gap {
-                until_ns: since(until_ns, trace.manifest().start_ns),
+                until_ns: reading::since_start(trace, until_ns),
                 entries,
                 exits,
                 others,

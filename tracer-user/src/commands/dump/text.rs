@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use scope_model::{CallEnd, EventKind};
 use scope_store::Trace;
+use scope_timeline::syscall;
 
-use super::{Placed, since, syscall};
+use super::Placed;
 use crate::commands::reading;
 use crate::output::style;
 use crate::output::units::{counted, duration, moment, printable};
@@ -14,7 +15,7 @@ use crate::output::units::{counted, duration, moment, printable};
 const DEEPEST: usize = 40;
 
 /// Writes one event.
-pub(super) fn line(out: &mut dyn Write, trace: &Trace, placed: &Placed) -> io::Result<()> {
+pub fn line(out: &mut dyn Write, trace: &Trace, placed: &Placed) -> io::Result<()> {
     let event = &placed.event;
     let style = match event.kind {
         EventKind::Enter { .. } | EventKind::Leave { .. } => anstyle::Style::new(),
@@ -39,7 +40,8 @@ pub(super) fn line(out: &mut dyn Write, trace: &Trace, placed: &Placed) -> io::R
 
 fn what(trace: &Trace, placed: &Placed) -> String {
     let call = |number| {
-        syscall::name(trace, number).map_or_else(|| format!("syscall {number}"), str::to_owned)
+        reading::syscall_name(trace, number)
+            .map_or_else(|| format!("syscall {number}"), str::to_owned)
     };
     match placed.event.kind {
         EventKind::Enter { function, inherited, .. } => {
@@ -80,13 +82,13 @@ fn what(trace: &Trace, placed: &Placed) -> String {
             },
             counted(u64::from(exits), "exit"),
             counted(u64::from(others), "other"),
-            moment(since(until_ns, trace.manifest().start_ns)),
+            moment(reading::since_start(trace, until_ns)),
         ),
     }
 }
 
 /// The task state bits of `include/linux/sched.h` that a thread can block in.
-fn task_state(state: u32) -> String {
+pub fn task_state(state: u32) -> String {
     match state {
         0x1 => "sleeping".to_owned(),
         0x2 => "uninterruptible".to_owned(),

@@ -1,0 +1,340 @@
+//! A sealed segment being read. Opening reads 64 bytes; everything else is read when it is asked for,
+//! checked, and kept in the caches of the [`crate::Trace`] that asks.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use scope_model::{Event, State};
+
+use super::block;
+use super::bytes::{Corrupt, Decoded, Reader};
+use super::checkpoint;
+use super::dictionary::{Dictionary, Values};
+use super::file::{
+    self, BlockEntry, ENTRY_SIZE, FrameError, HEADER_SIZE, Index, Kind, MOST_SECTION_BYTES,
+    MOST_SECTIONS, Section, TRAILER_SIZE, Trailer,
+};
+use super::packed::unpack;
+use super::stacks::Stacks;
+use crate::block::{BlockHeader, Encoding, HEADER_SIZE as BLOCK_HEADER, HeaderError};
+use crate::segment::SegmentHeader;
+use crate::source::Source;
+use crate::{FORMAT_VERSION, StoreError};
+
+/// An open sealed segment whose header has been checked.
+#[derive(Debug)]
+pub(crate) struct SealedReader {
+    source: Source,
+    path: PathBuf,
+    header: SegmentHeader,
+    /// Length of the file, as the manifest has it.
+    bytes: u64,
+    sections: OnceLock<Vec<Section>>,
+    index: OnceLock<Index>,
+}
+
+/// What decoding the blocks of a segment needs: its dictionary, and tables that are used again.
+#[derive(Debug)]
+pub(crate) struct BlockDecoder {
+    dictionary: Arc<Dictionary>,
+    values: Values,
+    stacks: Stacks,
+    /// The block that `stacks` are of.
+    next_block: usize,
+    payload: Vec<u8>,
+}
+
+impl SealedReader {
+    /// Opens a sealed segment of `bytes` bytes and checks that it is the expected one.
+    pub(crate) fn open(
+        source: Source,
+        path: PathBuf,
+        expected: SegmentHeader,
+        bytes: u64,
+    ) -> Result<Self, StoreError> {
+        let sections = OnceLock::new();
+        let index = OnceLock::new();
+        let reader = Self { source, path, header: expected, bytes, sections, index };
+        let mut head = [0; HEADER_SIZE];
+        reader.read_at(&mut head, 0)?;
+        let found = file::decode_header(&head).map_err(|error| reader.frame_error(0, error))?;
+        if found != expected {
+            return Err(reader.malformed(0, "it is another segment than the manifest lists"));
+        }
+        Ok(reader)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.header.id
+    }
+
+    pub(crate) fn first_event(&self) -> u64 {
+        self.header.first_event
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The directory of the sections.
+    pub(crate) fn sections(&self) -> Result<&[Section], StoreError> {
+        if let Some(sections) = self.sections.get() {
+            return Ok(sections);
+        }
+        let mut tail = [0; TRAILER_SIZE];
+        let at = self.bytes.checked_sub(TRAILER_SIZE as u64);
+        let at = at.ok_or_else(|| self.malformed(0, "it is too short for a sealed segment"))?;
+        self.read_at(&mut tail, at)?;
+        let trailer = Trailer::decode(&tail).map_err(|error| self.frame_error(at, error))?;
+        let count = trailer.sections as usize;
+        if trailer.id != self.header.id || count > MOST_SECTIONS {
+            return Err(self.malformed(at, "it ends like another segment"));
+        }
+        let mut bytes = vec![0; count * ENTRY_SIZE];
+        if trailer.directory.checked_add(bytes.len() as u64) != Some(at) {
+            return Err(self.malformed(at, "its directory is not where it should be"));
+        }
+        self.read_at(&mut bytes, trailer.directory)?;
+        self.check(trailer.directory, &bytes, trailer.crc)?;
+        let (entries, _) = bytes.as_chunks();
+        let sections = entries.iter().map(Section::decode).collect();
+        Ok(self.sections.get_or_init(|| sections))
+    }
+
+    /// Where blocks and checkpoints are.
+    pub(crate) fn index(&self) -> Result<&Index, StoreError> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let index = self.decode(Kind::Index, 0, |content| {
+            Index::decode(content, self.header.first_event, self.bytes)
+        })?;
+        Ok(self.index.get_or_init(|| index))
+    }
+
+    /// Where a block is.
+    pub(crate) fn block(&self, block: usize) -> Result<&BlockEntry, StoreError> {
+        let index = self.index()?;
+        let missing = || StoreError::NoSuchBlock { block, blocks: index.blocks.len() };
+        index.blocks.get(block).ok_or_else(missing)
+    }
+
+    pub(crate) fn dictionary(&self) -> Result<Dictionary, StoreError> {
+        self.decode(Kind::Dictionary, 0, Dictionary::decode)
+    }
+
+    /// The state after the last event.
+    pub(crate) fn end_state(&self, dictionary: &Dictionary) -> Result<State, StoreError> {
+        self.decode(Kind::EndState, 0, |content| {
+            let mut state = State::new();
+            let mut reader = Reader::new(content);
+            checkpoint::decode(&mut state, &mut reader, dictionary)?;
+            reader.end()?;
+            Ok(state)
+        })
+    }
+
+    /// The checkpoint of a block: the state before its first event.
+    pub(crate) fn checkpoint(
+        &self,
+        block: usize,
+        dictionary: &Dictionary,
+    ) -> Result<State, StoreError> {
+        let first_event = self.block(block)?.info.first_event;
+        let groups = &self.index()?.groups;
+        let after = groups.partition_point(|group| group.first_block as usize <= block);
+        // The index was checked to begin with a group of block 0.
+        let group = groups[after.max(1) - 1];
+        let mut content = Vec::new();
+        self.part(group.offset, group.length, group.crc, &mut content)?;
+        let corrupt = |Corrupt(what)| self.malformed(group.offset, what);
+        let mut reader = Reader::new(&content);
+        let mut state = State::new();
+        for _ in group.first_block as usize..=block {
+            checkpoint::decode(&mut state, &mut reader, dictionary).map_err(corrupt)?;
+        }
+        if state.next_event() != first_event {
+            return Err(self.malformed(group.offset, "a checkpoint is of another event"));
+        }
+        Ok(state)
+    }
+
+    /// A section, decoded.
+    pub(crate) fn decode<T>(
+        &self,
+        kind: Kind,
+        number: u16,
+        decode: impl FnOnce(&[u8]) -> Decoded<T>,
+    ) -> Result<T, StoreError> {
+        let sections = self.sections()?;
+        let section = sections
+            .iter()
+            .find(|section| (section.kind, section.number) == (kind as u16, number))
+            .ok_or_else(|| self.malformed(self.bytes, "a section is missing"))?;
+        let mut content = Vec::new();
+        self.part(section.offset, section.length, section.crc, &mut content)?;
+        decode(&content).map_err(|Corrupt(what)| self.malformed(section.offset, what))
+    }
+
+    /// Reads a compressed part, checks it and unpacks it.
+    fn part(
+        &self,
+        offset: u64,
+        length: u32,
+        crc: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
+        if offset.checked_add(length.into()).is_none_or(|end| end > self.bytes) {
+            return Err(self.malformed(offset, "a part lies beyond the end of the file"));
+        }
+        // Bounded: it lies within the file, whose length the system knows.
+        self.check_length()?;
+        let mut stored = vec![0; length as usize];
+        self.read_at(&mut stored, offset)?;
+        self.check(offset, &stored, crc)?;
+        let mut reader = Reader::new(&stored);
+        unpack(&mut reader, MOST_SECTION_BYTES, out)
+            .and_then(|()| reader.end())
+            .map_err(|Corrupt(what)| self.malformed(offset, what))
+    }
+
+    /// The file must be as long as the manifest says.
+    pub(crate) fn check_length(&self) -> Result<(), StoreError> {
+        let found = self.source.length().map_err(StoreError::io("examine", &self.path, 0))?;
+        if found < self.bytes {
+            let (file, expected) = (self.path.clone(), self.bytes);
+            return Err(StoreError::Truncated { file, expected, found });
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), StoreError> {
+        self.source.read_exact_at(bytes, offset).map_err(|source| match self.check_length() {
+            Err(truncated) if source.kind() == std::io::ErrorKind::UnexpectedEof => truncated,
+            _ => StoreError::io("read", &self.path, 0)(source),
+        })
+    }
+
+    fn check(&self, offset: u64, bytes: &[u8], expected: u32) -> Result<(), StoreError> {
+        let got = crc32fast::hash(bytes);
+        if got == expected { Ok(()) } else { Err(self.checksum(offset, got, expected)) }
+    }
+
+    pub(crate) fn malformed(&self, offset: u64, what: &'static str) -> StoreError {
+        StoreError::Malformed { file: self.path.clone(), offset, what }
+    }
+
+    fn checksum(&self, offset: u64, got: u32, expected: u32) -> StoreError {
+        StoreError::ChecksumMismatch { file: self.path.clone(), offset, got, expected }
+    }
+
+    fn newer(&self, found: u32) -> StoreError {
+        StoreError::NewerVersion { file: self.path.clone(), found, supported: FORMAT_VERSION }
+    }
+
+    fn frame_error(&self, offset: u64, error: FrameError) -> StoreError {
+        match error {
+            FrameError::Corrupt(Corrupt(what)) => self.malformed(offset, what),
+            FrameError::Checksum { got, expected } => self.checksum(offset, got, expected),
+            FrameError::NewerVersion(found) => self.newer(found),
+        }
+    }
+
+    /// Reads the payload of a block, checked.
+    fn payload(&self, entry: &BlockEntry, payload: &mut Vec<u8>) -> Result<(), StoreError> {
+        let at = entry.offset;
+        let length = (entry.bytes as usize).checked_sub(BLOCK_HEADER);
+        let length = length.ok_or_else(|| self.malformed(at, "a block is too short"))?;
+        // Header and payload in one read. Bounded by the file's length.
+        self.check_length()?;
+        payload.resize(entry.bytes as usize, 0);
+        self.read_at(payload, at)?;
+        let header = payload.first_chunk::<BLOCK_HEADER>().map(BlockHeader::decode);
+        let header = match header {
+            Some(Ok(header)) => header,
+            Some(Err(HeaderError::Checksum { got, expected })) => {
+                return Err(self.checksum(at, got, expected));
+            }
+            Some(Err(HeaderError::NewerVersion(found))) => return Err(self.newer(found)),
+            Some(Err(HeaderError::Malformed(what))) => return Err(self.malformed(at, what)),
+            None => return Err(self.malformed(at, "a block is too short")),
+        };
+        let info = entry.info;
+        let same = header.encoding == Encoding::Columns
+            && header.payload_bytes as usize == length
+            && header.events == info.events
+            && (header.first_event, header.first_ns, header.last_ns)
+                == (info.first_event, info.first_ns, info.last_ns);
+        if !same {
+            return Err(self.malformed(at, "a block is not the one that the index lists"));
+        }
+        let got = crc32fast::hash(&payload[BLOCK_HEADER..]);
+        if got != header.payload_crc {
+            return Err(self.checksum(at + BLOCK_HEADER as u64, got, header.payload_crc));
+        }
+        Ok(())
+    }
+}
+
+impl BlockDecoder {
+    pub(crate) fn new(dictionary: Arc<Dictionary>) -> Self {
+        Self {
+            values: dictionary.values(),
+            dictionary,
+            stacks: Stacks::default(),
+            next_block: usize::MAX,
+            payload: Vec::new(),
+        }
+    }
+
+    /// The events of a block. Cheapest in ascending order: otherwise, and where a block asks for
+    /// it, `state` is asked for the state at its start.
+    pub(crate) fn read(
+        &mut self,
+        segment: &SealedReader,
+        block: usize,
+        state: impl Fn() -> Result<Arc<State>, StoreError>,
+    ) -> Result<Vec<Event>, StoreError> {
+        let entry = segment.block(block)?;
+        segment.payload(entry, &mut self.payload)?;
+        if self.next_block != block {
+            self.stacks = Stacks::of(&*state()?);
+        }
+        // After an error the open calls are those of nowhere.
+        self.next_block = usize::MAX;
+        let mut state_error = None;
+        let events = block::decode(
+            &self.payload[BLOCK_HEADER..],
+            (entry.info.events, entry.info.first_ns),
+            &self.dictionary,
+            &mut self.values,
+            &mut self.stacks,
+            || {
+                state().map_err(|error| {
+                    state_error = Some(error);
+                    Corrupt("its checkpoint cannot be read")
+                })
+            },
+        );
+        match (events, state_error) {
+            (Ok(events), _) => {
+                self.next_block = block + 1;
+                Ok(events)
+            }
+            (Err(_), Some(error)) => Err(error),
+            (Err(Corrupt(what)), None) => Err(segment.malformed(entry.offset, what)),
+        }
+    }
+
+    pub(crate) fn dictionary(&self) -> &Arc<Dictionary> {
+        &self.dictionary
+    }
+}

@@ -1,0 +1,56 @@
+//! `scope at`: what every thread was doing at a moment.
+
+mod document;
+mod text;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use scope_model::{State, ThreadState, Tid};
+use scope_store::Trace;
+use scope_timeline::{Moment, Timeline};
+
+use super::reading;
+use crate::cli::AtArgs;
+use crate::output;
+
+pub use document::Thread;
+pub use text::thread as write_thread;
+
+/// Prints the state of the threads.
+pub fn run(args: &AtArgs) -> anyhow::Result<ExitCode> {
+    let trace = reading::open(&args.trace)?;
+    let timeline = Timeline::new(&trace);
+    let moment = reading::resolve(&timeline, &args.time)?;
+    let error = |error| reading::travel_error(&trace, error);
+    let state = timeline.state_at(moment.event).map_err(error)?;
+    let threads: Vec<&ThreadState> = state
+        .sorted_threads()
+        .into_iter()
+        .filter(|thread| args.thread.is_none_or(|tid| thread.tid == Tid(tid)))
+        .collect();
+    if let (Some(tid), true) = (args.thread, threads.is_empty()) {
+        bail!(
+            "thread {tid}: not known at that moment; scope info {} lists the threads",
+            args.trace.display()
+        );
+    }
+    let found = Found { trace: &trace, timeline: &timeline, moment, state: &state, threads };
+    let mut out = output::stdout();
+    if args.json {
+        output::json::document(&mut out, &document::At::new(&found))?;
+    } else {
+        text::write(&mut out, &found)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What there is to show.
+struct Found<'a> {
+    trace: &'a Trace,
+    timeline: &'a Timeline<'a>,
+    moment: Moment,
+    state: &'a State,
+    /// The threads to show, by id.
+    threads: Vec<&'a ThreadState>,
+}
