@@ -27,6 +27,7 @@ mod mmap;
 mod pack;
 mod place;
 mod pyramid;
+mod repair;
 mod sealed;
 mod sealer;
 mod segment;
@@ -49,6 +50,7 @@ pub use manifest::{
 };
 pub use pack::pack;
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
+pub use repair::{Repaired, repair};
 #[doc(hidden)]
 pub use steps::Steps;
 pub use summary::GapInfo;

@@ -21,5 +21,5 @@ mod writer;
 pub(crate) use dictionary::Dictionary;
 pub(crate) use file::{Index, Kind};
 pub(crate) use reader::{BlockDecoder, SealedReader};
-pub(crate) use sets::Sets;
+pub(crate) use sets::{Sets, SetsBuilder};
 pub(crate) use writer::seal;
