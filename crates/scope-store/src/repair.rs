@@ -59,7 +59,7 @@ pub fn repair(path: impl AsRef<Path>) -> Result<Repaired, StoreError> {
     let mut gone = Vec::new();
     if damage.is_some() {
         let (at, offset) = events.damaged_at();
-        let first_event = trace.segments().get(at).map_or(0, |view| view.first_event());
+        let first_event = trace.segments().get(at).map_or(0, super::view::SegmentView::first_event);
         let end = trace.first_event() + count;
         for view in &trace.segments()[at..] {
             repaired.bytes_dropped += view.committed;
