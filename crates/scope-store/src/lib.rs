@@ -21,6 +21,8 @@ mod durations;
 mod error;
 mod event_codec;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ledger;
 mod manifest;
 mod mmap;

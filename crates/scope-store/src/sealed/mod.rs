@@ -11,6 +11,7 @@ pub(crate) mod bytes;
 mod checkpoint;
 mod dictionary;
 mod file;
+pub(crate) mod fuzzing;
 mod numbers;
 mod packed;
 mod reader;

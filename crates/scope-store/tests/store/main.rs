@@ -9,6 +9,7 @@ mod damage;
 mod errors;
 mod format;
 mod full_disk;
+mod fuzz;
 mod live;
 mod packed;
 mod program;
