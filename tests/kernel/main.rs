@@ -14,6 +14,7 @@ mod harness;
 mod callgrind;
 mod counts;
 mod errors;
+mod flight;
 mod loss;
 mod places;
 mod processes;

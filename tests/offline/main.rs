@@ -8,6 +8,7 @@ mod harness;
 mod info;
 mod json;
 mod list;
+mod pack;
 mod report;
 mod step;
 mod usage;

@@ -14,6 +14,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use scope_timeline::{Move, Place};
 
+use crate::record::trigger::Condition;
+
 /// Record every call of a running process and see where its time went.
 #[derive(Debug, Parser)]
 #[command(name = "scope", version, propagate_version = true, arg_required_else_help = true)]
@@ -58,6 +60,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Check a trace and explain what is there; fails when it is damaged.
     Verify(VerifyArgs),
+    /// Make one file of a trace, to hand to somebody; every reading command takes it as it is.
+    Pack(PackArgs),
     /// Show the functions of a process or a file and what a probe on each costs.
     List(ListArgs),
     /// Check what this machine lets scope do, and how to get the rest.
@@ -130,6 +134,15 @@ pub struct TraceArgs {
     /// Folder to write the trace to.
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     pub output: Option<PathBuf>,
+    /// Flight recorder: keep at most this much, for example 512M; the oldest part goes.
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub max_size: Option<u64>,
+    /// Flight recorder: keep at least this long before the end, for example 60s; what is older goes.
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub keep: Option<Duration>,
+    /// Stop when a probed function is called, or when a call of it took longer: 'db::commit>50ms'.
+    #[arg(long, value_name = "FUNCTION[>TIME]", value_parser = values::trigger)]
+    pub trigger: Option<Condition>,
     /// Size of the event ring of each CPU, for example 8M.
     #[arg(long, value_name = "SIZE", value_parser = values::size, default_value = "8M")]
     pub ring_size: u64,
@@ -387,6 +400,18 @@ pub struct InfoArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `scope pack`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope pack 1234.scope slow.pack && scope report slow.pack")]
+pub struct PackArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// The file to write; it must not exist yet.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
 }
 
 /// Arguments of `scope verify`.

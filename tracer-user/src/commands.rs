@@ -13,6 +13,7 @@ pub mod find;
 pub mod floor;
 pub mod info;
 pub mod list;
+pub mod pack;
 mod reading;
 pub mod report;
 pub mod step;
@@ -51,6 +52,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Find(args) => find::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Pack(args) => pack::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(&args),

@@ -12,3 +12,4 @@ pub mod session;
 pub mod status;
 pub mod target;
 pub mod threads;
+pub mod trigger;

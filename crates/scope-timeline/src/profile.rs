@@ -25,6 +25,8 @@
 mod calls;
 mod clock;
 mod durations;
+mod resume;
+mod resume;
 
 use rustc_hash::FxHashMap;
 use scope_model::{CallEnd, Event, EventKind, FunctionId, Pid, ThreadName, Tid};
@@ -132,7 +134,7 @@ impl FunctionProfile {
 ///
 /// What reading the trace gives.
 pub fn profile(trace: &Trace, options: ProfileOptions) -> Result<Profile, StoreError> {
-    let mut profiler = Profiler::new(trace.manifest().start_ns, options);
+    let mut profiler = Profiler::of(trace, options)?;
     for event in trace.events() {
         profiler.push(&event?);
     }
@@ -184,6 +186,33 @@ impl Profiler {
             function_of: FxHashMap::default(),
             lost_everywhere: clock::LostUntil::default(),
         }
+    }
+
+    /// Before the first event that a trace still has. Of a flight recording that is not the first that
+    /// was recorded: calls that were open there are known, but were made before, so they count as
+    /// inherited ones do: their time from there on, no call.
+    ///
+    /// # Errors
+    ///
+    /// What reading the trace's first checkpoint gives.
+    pub fn of(trace: &Trace, options: ProfileOptions) -> Result<Self, StoreError> {
+        if trace.first_event() == 0 || trace.block_count()? == 0 {
+            return Ok(Self::new(trace.manifest().start_ns, options));
+        }
+        let start_ns = trace.block_info(0)?.first_ns;
+        let mut profiler = Self::new(start_ns, options);
+        for thread in trace.checkpoint(0)?.threads() {
+            for kind in resume::events(thread) {
+                let event = Event { time_ns: start_ns, pid: thread.pid, tid: thread.tid, kind };
+                profiler.push(&event);
+            }
+        }
+        // Those were none of the trace.
+        profiler.events = 0;
+        for thread in &mut profiler.threads {
+            thread.events = 0;
+        }
+        Ok(profiler)
     }
 
     /// Takes the next event.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use scope_timeline::units;
 
+use crate::record::trigger::Condition;
+
 /// A time such as `2s`, `1.5ms`, `250us`, `1m`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     units::time_ns(text).map(Duration::from_nanos)
@@ -29,6 +31,22 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A function, or a function and a time: `db::commit`, `db::commit>50ms`. Names may hold `>` themselves.
+pub fn trigger(text: &str) -> Result<Condition, String> {
+    let condition = |function: &str, longer_than| match function.trim() {
+        "" => Err("no function; write for example 'db::commit>50ms'".to_owned()),
+        function => Ok(Condition { function: function.to_owned(), longer_than }),
+    };
+    match text.rsplit_once('>') {
+        Some((function, time))
+            if time.trim().starts_with(|c: char| c.is_ascii_digit() || c == '.') =>
+        {
+            condition(function, Some(duration(time.trim())?))
+        }
+        _ => condition(text, None),
+    }
+}
+
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -37,7 +55,7 @@ fn split(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, size};
+    use super::{Condition, duration, size, trigger};
 
     #[test]
     fn times_are_exact() {
@@ -62,6 +80,24 @@ mod tests {
         for text in ["", "s", "2 fortnights", "-1s", "1.2.3s", "1e9", "99999999999999999999s", "."]
         {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_trigger_is_a_function_and_perhaps_a_time() {
+        for (text, function, ms) in [
+            ("commit", "commit", None),
+            ("db::commit>50ms", "db::commit", Some(50)),
+            ("db::commit > 1s", "db::commit", Some(1000)),
+            ("Vec<u8>", "Vec<u8>", None),
+            ("get<T> > 2ms", "get<T>", Some(2)),
+            ("operator>", "operator>", None),
+        ] {
+            let longer_than = ms.map(std::time::Duration::from_millis);
+            assert_eq!(trigger(text), Ok(Condition { function: function.into(), longer_than }));
+        }
+        for text in ["", ">5ms", "f>5 weeks"] {
+            assert!(trigger(text).is_err(), "{text}");
         }
     }
 

@@ -49,7 +49,7 @@ struct Lost {
 
 impl Facts {
     fn gather(trace: &Trace) -> anyhow::Result<Self> {
-        let mut profiler = Profiler::new(trace.manifest().start_ns, ProfileOptions::default());
+        let mut profiler = Profiler::of(trace, ProfileOptions::default())?;
         let mut kinds = BTreeMap::new();
         let mut lost = Lost::default();
         reading::each_event(trace, |event| {
@@ -81,6 +81,12 @@ impl Facts {
 /// What a person should know before trusting the numbers, a sentence each.
 fn warnings(trace: &Trace, profile: &Profile) -> Vec<String> {
     let mut warnings = Vec::new();
+    if trace.first_event() > 0 {
+        warnings.push(format!(
+            "a flight recording: the {} before this are gone",
+            output::units::counted(trace.first_event(), "event")
+        ));
+    }
     if profile.lost_events > 0 {
         warnings.push(format!(
             "{} lost: durations that cross a gap are unknown, totals are lower bounds; record \

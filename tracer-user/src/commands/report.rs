@@ -21,7 +21,7 @@ use crate::output;
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let trace = reading::open(&args.trace)?;
     let options = ProfileOptions { by_thread: args.by_thread, thread: args.thread.map(Tid) };
-    let mut profiler = Profiler::new(trace.manifest().start_ns, options);
+    let mut profiler = Profiler::of(&trace, options)?;
     reading::each_event(&trace, |event| {
         profiler.push(&event);
         Ok(Next::Go)

@@ -18,7 +18,7 @@ use crate::cli::{self, TraceArgs};
 use crate::output::{self, json, units};
 use crate::probe::gate::Gated;
 use crate::record::pipeline::Notice;
-use crate::record::session::{Kernel, Outcome, Recording, Setup};
+use crate::record::session::{Kernel, Outcome, Recording, Retention, Setup};
 use crate::record::status::StatusLine;
 use crate::record::target::{self, Files};
 use crate::record::{privilege, returns};
@@ -228,6 +228,11 @@ async fn record(
         syscalls: !args.no_syscalls,
         ring_size,
         output: output.clone(),
+        retention: Retention {
+            max_bytes: args.max_size,
+            keep_ns: args.keep.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+        },
+        trigger: args.trigger.clone(),
         warnings,
     };
     let mut recording = Recording::start(setup, kernel, decision)?;
@@ -242,6 +247,11 @@ async fn record(
             log::warn!("{second:#}");
         }
         return Err(error.context(format!("recording ended; {} holds what fits", output.display())));
+    }
+    if let End::Triggered(call) = &end
+        && !args.quiet
+    {
+        say!("{call}");
     }
     summarize(&args, &outcome?, &output);
     Ok(status.map_or(ExitCode::SUCCESS, exit_code))
@@ -288,15 +298,17 @@ enum End {
     Exited,
     Duration,
     Signal(&'static str),
+    Triggered(String),
     Failed(anyhow::Error),
 }
 
 impl End {
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> &str {
         match self {
             Self::Exited => "the target ended",
             Self::Duration => "the duration was over",
             Self::Signal(name) => name,
+            Self::Triggered(call) => call,
             Self::Failed(_) => "recording failed",
         }
     }
@@ -370,6 +382,7 @@ async fn watch(
             _ = &mut *exit, if !args.follow_forks => break End::Exited,
             notice = recording.notice() => match notice {
                 Some(Notice::AllExited) | None => break End::Exited,
+                Some(Notice::Triggered(call)) => break End::Triggered(call.to_string()),
                 Some(Notice::Failed(error)) => break End::Failed(error.into()),
             },
             () = sleep_until(deadline) => break End::Duration,

@@ -14,6 +14,7 @@ use tracer_common::Record;
 
 use super::drain::{Batch, now_ns};
 use super::merge::Merge;
+use super::trigger::{Fired, Trigger};
 use crate::probe::loss::Losses;
 
 /// Numbers of a running recording, for whoever shows them.
@@ -34,6 +35,8 @@ pub struct Progress {
 pub enum Notice {
     /// The last traced process ended.
     AllExited,
+    /// The call that ends the recording was made.
+    Triggered(Fired),
     /// Nothing more can be recorded.
     Failed(PipelineError),
 }
@@ -93,6 +96,7 @@ pub struct Pipeline {
     last_pass_ns: u64,
     unknown_records: u64,
     failed: bool,
+    trigger: Option<Trigger>,
     records: Vec<Record>,
     events: Vec<Event>,
 }
@@ -122,9 +126,15 @@ impl Pipeline {
             last_pass_ns: now_ns(),
             unknown_records: 0,
             failed: false,
+            trigger: None,
             records: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// Watches for a call, and tells of it once.
+    pub fn watch_for(&mut self, trigger: Option<Trigger>) {
+        self.trigger = trigger;
     }
 
     /// Tells of the threads that are there already. To be called before [`Pipeline::run`].
@@ -191,6 +201,13 @@ impl Pipeline {
         if self.failed {
             self.events.clear();
             return Ok(());
+        }
+        if let Some(trigger) = &mut self.trigger
+            && let Some(fired) = self.events.iter().find_map(|event| trigger.see(event))
+        {
+            self.trigger = None;
+            // As above: nobody listens only when the recording is ending.
+            let _ = self.notices.send(Notice::Triggered(fired));
         }
         if !self.events.is_empty() {
             self.writer.append(&self.events)?;

@@ -19,6 +19,7 @@ use super::pipeline::{Finished, Notice, Pipeline, Progress};
 use super::returns::Decision;
 use super::target::Files;
 use super::threads;
+use super::trigger::{Condition, Trigger};
 use crate::guard::{Guard, Orders, posts};
 use crate::probe::attach::{FileSites, Mechanism, Probes, ReturnProbes};
 use crate::probe::btf::KernelTypes;
@@ -70,9 +71,44 @@ pub struct Setup {
     pub ring_size: u32,
     /// Where to write.
     pub output: PathBuf,
+    /// How much of the trace is kept.
+    pub retention: Retention,
+    /// The call that ends the recording.
+    pub trigger: Option<Condition>,
     /// Remarks, kept in the trace.
     pub warnings: Vec<String>,
 }
+
+/// Limits of a flight recording; its oldest part goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retention {
+    /// Most bytes.
+    pub max_bytes: Option<u64>,
+    /// Least time before the end, ns.
+    pub keep_ns: Option<u64>,
+}
+
+impl Retention {
+    /// Only whole segments go: a small limit needs small ones.
+    fn options(self) -> WriterOptions {
+        let mut options = WriterOptions {
+            max_bytes: self.max_bytes,
+            keep_ns: self.keep_ns,
+            ..WriterOptions::default()
+        };
+        if let Some(most) = self.max_bytes {
+            let share = u32::try_from(most / SEGMENTS_OF_A_LIMIT).unwrap_or(u32::MAX);
+            options.segment_bytes = share.clamp(SMALLEST_SEGMENT, options.segment_bytes);
+        }
+        options
+    }
+}
+
+/// Segments that a size limit is divided into; sealed, they take about a tenth of it each.
+const SEGMENTS_OF_A_LIMIT: u64 = 4;
+
+/// Smallest size of a hot segment, bytes.
+const SMALLEST_SEGMENT: u32 = 1 << 20;
 
 /// The kernel half, loaded; nothing attached.
 #[derive(Debug)]
@@ -137,6 +173,16 @@ impl Recording {
                 setup.functions.len()
             );
         }
+        let trigger = match &setup.trigger {
+            None => None,
+            Some(condition) => Some(Trigger::new(condition, &setup.functions).with_context(|| {
+                format!(
+                    "none of the {} probed functions fits --trigger {}; choose it with -F as well",
+                    setup.functions.len(),
+                    condition.function
+                )
+            })?),
+        };
         let mut warnings = setup.warnings;
         warnings.extend(decision.why_not);
         if !setup.syscalls {
@@ -188,7 +234,7 @@ impl Recording {
             manifest,
             &setup.functions,
             &setup.left_out,
-            WriterOptions::default(),
+            setup.retention.options(),
         )?;
         let abandon = |error: anyhow::Error| {
             // Nothing was recorded: an empty trace would only be in the way of the next try.
@@ -202,6 +248,7 @@ impl Recording {
         let live = HashSet::from([Pid(setup.pid)]);
         let mut pipeline =
             Pipeline::new(rings.len(), losses, writer, live, notify, Arc::clone(&progress));
+        pipeline.watch_for(trigger);
         pipeline.found(threads::find(setup.pid, start_ns, setup.syscalls));
         let cpu_before_ns = own_cpu_ns();
 

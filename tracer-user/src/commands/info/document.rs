@@ -23,6 +23,8 @@ pub struct Info<'a> {
     end_reason: Option<&'a str>,
     duration_ns: u64,
     events: u64,
+    /// Events of a flight recording that are gone, before the first that is here.
+    dropped_events: u64,
     events_by_kind: &'a BTreeMap<&'static str, u64>,
     lost_events: u64,
     lost: Lost,
@@ -56,6 +58,7 @@ impl<'a> Info<'a> {
             end_reason: manifest.end_reason.as_deref(),
             duration_ns: facts.profile.duration_ns,
             events: facts.profile.events,
+            dropped_events: trace.first_event(),
             events_by_kind: &facts.kinds,
             lost_events: facts.profile.lost_events,
             lost: facts.lost,
