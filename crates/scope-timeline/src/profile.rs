@@ -26,7 +26,6 @@ mod calls;
 mod clock;
 mod durations;
 mod resume;
-mod resume;
 
 use rustc_hash::FxHashMap;
 use scope_model::{CallEnd, Event, EventKind, FunctionId, Pid, ThreadName, Tid};

@@ -104,7 +104,7 @@ impl Trigger {
 
 #[cfg(test)]
 mod tests {
-    use scope_model::Pid;
+    use scope_model::{ModuleId, Pid, SiteClass};
 
     use super::*;
 
@@ -113,7 +113,13 @@ mod tests {
             id: FunctionId(id),
             name: name.into(),
             symbol: name.into(),
-            ..Function::default()
+            module: ModuleId(0),
+            address: 0,
+            size: 0,
+            file: None,
+            line: None,
+            site: SiteClass::Nop5,
+            inlined_copies: 0,
         };
         let functions = [function(0, "app::fast"), function(1, "app::slow")];
         Trigger::new(&Condition { function: pattern.into(), longer_than }, &functions)
