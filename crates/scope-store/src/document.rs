@@ -85,7 +85,6 @@ pub(crate) fn read<T: DeserializeOwned>(
     format: &str,
 ) -> Result<Document<T>, StoreError> {
     let path = &place.name(file);
-    let malformed = |why: String| StoreError::Document { file: path.clone(), why };
     let failed = |source| StoreError::io("read", path, 0)(source);
     let (bytes, stamp) = match place {
         Place::Folder(_) => {
@@ -107,11 +106,22 @@ pub(crate) fn read<T: DeserializeOwned>(
             (bytes, Stamp::of_length(length))
         }
     };
+    let (version, content) = parse(&bytes, path, format)?;
+    Ok(Document { version, stamp, content })
+}
+
+/// Checks the envelope of a document and reads its content.
+pub(crate) fn parse<T: DeserializeOwned>(
+    bytes: &[u8],
+    path: &Path,
+    format: &str,
+) -> Result<(u32, T), StoreError> {
+    let malformed = |why: String| StoreError::Document { file: path.to_path_buf(), why };
     if bytes.len() as u64 > MAX_BYTES {
         return Err(malformed(format!("it is larger than {MAX_BYTES} bytes")));
     }
     let damaged = |error: serde_json::Error| malformed(format!("it is damaged ({error})"));
-    let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
     if head.format != format {
         return Err(malformed(format!("it is not a {format:?} document")));
     }
@@ -119,26 +129,26 @@ pub(crate) fn read<T: DeserializeOwned>(
     match version {
         Some(1..=FORMAT_VERSION) => {}
         Some(found @ 1..) => {
-            let file = path.clone();
+            let file = path.to_path_buf();
             return Err(StoreError::NewerVersion { file, found, supported: FORMAT_VERSION });
         }
         _ => return Err(malformed(format!("{} is no format version", head.version))),
     }
-    let envelope: Envelope<'_> = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
     let got = crc32fast::hash(envelope.content.get().as_bytes());
     let expected = u32::from_str_radix(&envelope.checksum, 16)
         .map_err(|_| malformed(format!("{:?} is not a checksum", envelope.checksum)))?;
     if got != expected {
         let start = envelope.content.get().as_ptr().addr() - bytes.as_ptr().addr();
         return Err(StoreError::ChecksumMismatch {
-            file: path.clone(),
+            file: path.to_path_buf(),
             offset: start as u64,
             got,
             expected,
         });
     }
     let content = serde_json::from_str(envelope.content.get()).map_err(damaged)?;
-    Ok(Document { version: envelope.version, stamp, content })
+    Ok((envelope.version, content))
 }
 
 /// Puts a document in the place of the one at `path`, if any. Readers see the old or the new one

@@ -21,12 +21,15 @@ mod durations;
 mod error;
 mod event_codec;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ledger;
 mod manifest;
 mod mmap;
 mod pack;
 mod place;
 mod pyramid;
+mod repair;
 mod sealed;
 mod sealer;
 mod segment;
@@ -49,6 +52,7 @@ pub use manifest::{
 };
 pub use pack::pack;
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
+pub use repair::{Repaired, repair};
 #[doc(hidden)]
 pub use steps::Steps;
 pub use summary::GapInfo;

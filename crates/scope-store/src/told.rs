@@ -258,8 +258,12 @@ impl Trace {
         let mut summaries = self.caches.summaries();
         summaries.insert(id, summary);
         // Those of segments that are sealed by now are of no more use.
-        let hot: Vec<u32> =
-            self.segments().iter().filter(|view| !view.is_sealed()).map(|view| view.id()).collect();
+        let hot: Vec<u32> = self
+            .segments()
+            .iter()
+            .filter(|view| !view.is_sealed())
+            .map(super::view::SegmentView::id)
+            .collect();
         summaries.retain(|id, _| hot.contains(id));
         Ok(result)
     }

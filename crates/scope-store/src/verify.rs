@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use scope_model::{EventKind, FunctionId, Tid};
+use scope_model::{EventKind, FunctionId, State, Tid};
 
 use crate::{StoreError, Trace};
+
+mod sealed;
+
+use sealed::SealedCheck;
 
 /// Problems told one by one; further ones are counted.
 const MAX_PROBLEMS: usize = 20;
@@ -53,7 +57,8 @@ pub struct Torn {
 }
 
 /// Reads a trace from end to end and checks it: checksums, that calls are nested and times do not
-/// go back within a thread, that tables have what events refer to, and what the manifest says.
+/// go back within a thread, that tables have what events refer to, what the manifest says, and that
+/// all that sealed segments say of their events is so.
 ///
 /// # Errors
 ///
@@ -68,17 +73,28 @@ pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport, StoreError> {
     };
     let mut problems = Problems::default();
     check_tables(&trace, &mut problems);
+    let mut sealed = SealedCheck::new(&trace);
     let mut threads = Threads::default();
+    if trace.first_event() > 0 {
+        // Calls whose beginning was dropped.
+        match trace.state_before(0) {
+            Ok(state) => threads.begin(&state),
+            Err(error) => problems.add(|| error.to_string()),
+        }
+    }
     let mut events = trace.events();
     while let Some(event) = events.next() {
         match event {
             Ok(event) => {
-                threads.check(report.events, &event, trace.functions().len(), &mut problems);
+                let number = trace.first_event() + report.events;
+                sealed.check(number, &event, &mut problems);
+                threads.check(number, &event, trace.functions().len(), &mut problems);
                 report.events += 1;
             }
             Err(error) => report.torn = Some(torn(&trace, &events, report.events, &error)),
         }
     }
+    sealed.finish(&mut problems);
     report.blocks = events.blocks_read();
     report.problems = problems.into_sentences();
     Ok(report)
@@ -91,7 +107,8 @@ fn torn(trace: &Trace, events: &crate::Events, events_kept: u64, error: &StoreEr
     let total = trace
         .segments()
         .last()
-        .and_then(|view| view.first_event().checked_add(view.closed?.events));
+        .and_then(|view| view.first_event().checked_add(view.closed?.events))
+        .map(|end| end.saturating_sub(trace.first_event()));
     Torn {
         file: from_here.first().map_or_else(PathBuf::new, |view| view.path().to_path_buf()),
         what: error.to_string(),
@@ -163,6 +180,14 @@ struct ThreadCheck {
 }
 
 impl Threads {
+    /// The threads are in a state when the trace begins.
+    fn begin(&mut self, state: &State) {
+        for thread in state.threads() {
+            let open = thread.stack.iter().map(|call| call.function).collect();
+            self.threads.insert(thread.tid, ThreadCheck { last_ns: 0, open });
+        }
+    }
+
     fn check(
         &mut self,
         number: u64,

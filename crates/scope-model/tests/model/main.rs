@@ -7,3 +7,4 @@ mod run_state;
 mod simulator;
 mod stack_properties;
 mod stack_scenarios;
+mod state;

@@ -88,8 +88,14 @@ pub(crate) fn decode_level(bytes: &[u8]) -> Decoded<Level> {
         threads.iter_mut().flat_map(|thread| &mut thread.entries).try_for_each(read)
     };
     let bounded = |ns: u64| if ns <= length { Ok(ns) } else { Err(Corrupt("a time is too long")) };
-    each(&mut threads, &mut |entry| Ok(entry.running_ns = bounded(reader.number()?)?))?;
-    each(&mut threads, &mut |entry| Ok(entry.runnable_ns = bounded(reader.number()?)?))?;
+    each(&mut threads, &mut |entry| {
+        entry.running_ns = bounded(reader.number()?)?;
+        Ok(())
+    })?;
+    each(&mut threads, &mut |entry| {
+        entry.runnable_ns = bounded(reader.number()?)?;
+        Ok(())
+    })?;
     each(&mut threads, &mut |entry| {
         let told = entry.running_ns + entry.runnable_ns;
         let blocked_ns =
@@ -97,14 +103,26 @@ pub(crate) fn decode_level(bytes: &[u8]) -> Decoded<Level> {
         entry.blocked_ns = blocked_ns.ok_or(Corrupt("a time is too long"))?;
         Ok(())
     })?;
-    each(&mut threads, &mut |entry| Ok(entry.depth = reader.u32()?))?;
-    each(&mut threads, &mut |entry| Ok(entry.function = function(reader.number()?)?))?;
+    each(&mut threads, &mut |entry| {
+        entry.depth = reader.u32()?;
+        Ok(())
+    })?;
+    each(&mut threads, &mut |entry| {
+        entry.function = function(reader.number()?)?;
+        Ok(())
+    })?;
     each(&mut threads, &mut |entry| {
         entry.function_ns = (u128::from(length) * u128::from(reader.byte()?) / 255) as u64;
         Ok(())
     })?;
-    each(&mut threads, &mut |entry| Ok(entry.calls = reader.number()?))?;
-    each(&mut threads, &mut |entry| Ok(entry.lost = reader.number()?))?;
+    each(&mut threads, &mut |entry| {
+        entry.calls = reader.number()?;
+        Ok(())
+    })?;
+    each(&mut threads, &mut |entry| {
+        entry.lost = reader.number()?;
+        Ok(())
+    })?;
     for thread in &mut threads {
         for index in 0..thread.entries.len() {
             if is_followed_by_silence(thread, index) {

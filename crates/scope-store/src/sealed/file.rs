@@ -137,6 +137,9 @@ pub(super) fn decode_header(bytes: &[u8; HEADER_SIZE]) -> Result<SegmentHeader, 
     if u32_at(bytes, 8) > FORMAT_VERSION {
         return Err(FrameError::NewerVersion(u32_at(bytes, 8)));
     }
+    if bytes[48..].iter().any(|byte| *byte != 0) {
+        return Err(FrameError::Corrupt(Corrupt("bytes are set that mean nothing")));
+    }
     Ok(SegmentHeader {
         id: u32_at(bytes, 12),
         first_event: u64_at(bytes, 16),

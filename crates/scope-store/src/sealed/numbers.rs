@@ -64,7 +64,7 @@ static TOKENS: [(u8, u64); 256] = {
             (0, token as u64)
         } else {
             let low = (token - 16) / 4 + 2;
-            (low as u8, ((token - 16) % 4 + 4 << low) as u64)
+            (low as u8, (((token - 16) % 4 + 4) << low) as u64)
         };
         token += 1;
     }

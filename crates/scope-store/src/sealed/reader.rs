@@ -167,6 +167,23 @@ impl SealedReader {
         Ok(state)
     }
 
+    /// Checks that the directory lists what it must and may, each part once.
+    pub(crate) fn check_sections(&self) -> Result<(), StoreError> {
+        let mut known: Vec<_> =
+            self.sections()?.iter().map(|section| (section.kind, section.number)).collect();
+        known.sort_unstable();
+        let fixed = (Kind::Index as u16..Kind::Level as u16).map(|kind| (kind, 0));
+        let levels = known.iter().filter(|(kind, _)| *kind == Kind::Level as u16).copied();
+        let expected: Vec<_> = fixed.chain(levels).collect();
+        let repeated = known.windows(2).any(|pair| pair[0] == pair[1]);
+        if repeated || known != expected {
+            return Err(
+                self.malformed(self.bytes, "its directory lists other parts than it should")
+            );
+        }
+        Ok(())
+    }
+
     /// A section, decoded.
     pub(crate) fn decode<T>(
         &self,

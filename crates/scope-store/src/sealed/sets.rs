@@ -97,6 +97,7 @@ impl Sets {
     }
 
     /// The keys, ascending.
+    #[cfg(test)]
     pub(crate) fn keys(&self) -> impl Iterator<Item = u32> {
         self.keys.iter().map(|(key, _)| *key)
     }

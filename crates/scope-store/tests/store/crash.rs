@@ -9,7 +9,7 @@ use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use scope_store::{Trace, verify};
 
-use crate::support::{create, event, event_range, place, read_all};
+use crate::support::{create_sealing, event, event_range, place, read_all};
 
 const CHILD: &str = "SCOPE_STORE_TEST_WRITER";
 const KILLS: u32 = 60;
@@ -19,7 +19,7 @@ const KILLS: u32 = 60;
 fn child_that_writes() {
     let Some(path) = env::var_os(CHILD) else { return };
     // Small, so that new segments and new manifests are a large part of the work.
-    let mut writer = create(&PathBuf::from(path), 16 << 10);
+    let mut writer = create_sealing(&PathBuf::from(path), 16 << 10);
     let mut next = 0;
     loop {
         let end = next + 1 + next % 499;

@@ -1,23 +1,39 @@
 //! Readers while the writer writes.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use scope_model::{Event, EventKind, FunctionId, Pid, Tid};
-use scope_store::{Position, Trace};
+use scope_store::{Position, Trace, TraceWriter};
 
-use crate::support::{create, event, event_range, finish, functions, manifest, place, read_all};
+use crate::blocks::check_access;
+use crate::support::{
+    create, create_sealing, event, event_range, finish, functions, manifest, place, read_all,
+};
 
 #[test]
 fn readers_see_everything_committed_and_nothing_torn() {
-    const TOTAL: u64 = 60_000;
     let (_folder, path) = place();
-    let mut writer = create(&path, 256 << 10);
+    read_along(&path, create(&path, 256 << 10));
+}
+
+#[test]
+fn readers_see_the_same_while_segments_are_sealed_under_them() {
+    let (_folder, path) = place();
+    read_along(&path, create_sealing(&path, 128 << 10));
+    let trace = Trace::open(&path).unwrap();
+    assert!(trace.manifest().segments.iter().all(|entry| entry.sealed));
+}
+
+/// Writes, and reads in several ways meanwhile.
+fn read_along(path: &Path, mut writer: TraceWriter) {
+    const TOTAL: u64 = 60_000;
     let committed = AtomicU64::new(0);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let follower = || {
-            let mut trace = Trace::open(&path).unwrap();
+            let mut trace = Trace::open(path).unwrap();
             let mut position = Position::START;
             let mut seen = 0;
             loop {
@@ -40,8 +56,10 @@ fn readers_see_everything_committed_and_nothing_torn() {
         let opener = || {
             while !done.load(Ordering::Acquire) {
                 let at_least = committed.load(Ordering::Acquire);
-                let events = read_all(&Trace::open(&path).unwrap());
+                let trace = Trace::open(path).unwrap();
+                let events = read_all(&trace);
                 assert!(events.len() as u64 >= at_least);
+                check_access(&trace, &events);
                 assert!(events.iter().enumerate().all(|(i, found)| *found == event(i as u64)));
             }
         };

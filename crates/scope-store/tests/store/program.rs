@@ -158,8 +158,8 @@ impl Machine {
         while !self.threads[thread].stack.is_empty() {
             self.leave(thread, CallEnd::ThreadEnded, 0);
         }
-        self.event(thread, EventKind::ThreadExit { code: which, last: which % 2 == 0 });
-        if which % 3 != 0 {
+        self.event(thread, EventKind::ThreadExit { code: which, last: which.is_multiple_of(2) });
+        if !which.is_multiple_of(3) {
             self.event(thread, EventKind::SwitchOut { cpu: 0, state: 0x80 });
         }
         self.threads.remove(thread);

@@ -102,7 +102,7 @@ impl Generator {
                 total
             })
             .collect();
-        let mut zipf = |random: &mut Random| {
+        let zipf = |random: &mut Random| {
             let drawn = random.unit() * total;
             FunctionId(sums.partition_point(|sum| *sum < drawn).min(sums.len() - 1) as u32)
         };

@@ -67,12 +67,11 @@ pub fn run(path: &Path, rare: FunctionId, rounds: u32, results: &mut Results) ->
     results.single("state_at_cold_p99_ms", percentile(&mut cold, 0.99), "ms");
 
     let mut steps = Vec::new();
-    let mut at = trace.end_event()? / 3;
-    for _ in 0..STEPS {
+    let from = trace.end_event()? / 3;
+    for at in from..(from + STEPS).min(trace.end_event()?) {
         let (event, passed) = timed(|| event_at(&trace, at));
         event?;
         steps.push(micros(passed));
-        at += 1;
     }
     results.single("step_p99_us", percentile(&mut steps, 0.99), "us");
 
