@@ -71,7 +71,9 @@ pub(crate) fn sections(bytes: &[u8], events: &[Event]) {
         }
         3 | 4 => {
             if let Ok(sets) = Sets::decode(content) {
-                (0..10).for_each(|key| drop(sets.blocks(key, 100, &mut Vec::new())));
+                for key in 0..10 {
+                    let _ = sets.blocks(key, 100, &mut Vec::new());
+                }
             }
         }
         5 => drop(Durations::decode(content)),

@@ -153,7 +153,7 @@ fn check_all(trace: &Trace, events: &[Event]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn random_programs(events in program(1500), segment_bytes in 2_000_u32..40_000) {
@@ -174,7 +174,7 @@ proptest! {
         let (_folder, path) = place();
         // One segment alone is sealed; what follows stays hot.
         let (first, rest) = events.split_at(events.len().saturating_sub(hot));
-        let bytes = (64 + 48 + 40 * first.len().max(1)) as u32;
+        let bytes = (64 + 48 + 40 * first.len().max(200)) as u32;
         let options = WriterOptions { segment_bytes: bytes, ..WriterOptions::default() };
         let mut writer = create_with(&path, options);
         writer.append(first).unwrap();

@@ -25,3 +25,18 @@ fn version_1() {
     let report = verify(&path).unwrap();
     assert!(report.is_sound(), "{report:?}");
 }
+
+/// `event_range(0..5000)` in commits of 70, segments of 64 KiB, sealed.
+#[test]
+fn version_2() {
+    let path = fixture("format-2");
+    let trace = Trace::open(&path).unwrap();
+    assert_eq!(trace.manifest().format_version, 2);
+    assert!(trace.manifest().segments.iter().all(|entry| entry.sealed));
+    assert_eq!(read_all(&trace), event_range(0..5000));
+    assert_eq!(trace.functions(), functions(9));
+    assert!(trace.is_complete());
+    check_access(&trace, &event_range(0..5000));
+    let report = verify(&path).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+}
