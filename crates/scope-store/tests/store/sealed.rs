@@ -237,3 +237,24 @@ fn long_segments_have_many_blocks_and_groups_of_checkpoints() {
         assert_eq!(*trace.checkpoint(block).unwrap(), *state);
     }
 }
+
+#[test]
+fn a_trace_of_more_segments_than_are_kept_open() {
+    let (_folder, path) = place();
+    let events = event_range(0..14_000);
+    let mut writer = create_sealing(&path, 2_000);
+    writer.append(&events).unwrap();
+    finish(writer);
+    let mut trace = Trace::open(&path).unwrap();
+    assert!(trace.manifest().segments.len() > 280);
+    assert_eq!(read_all(&trace), events);
+    assert_eq!(
+        trace.block(0).unwrap().events().len(),
+        trace.block_info(0).unwrap().events as usize
+    );
+    // One of the first is gone: an error that names it, when it is read.
+    std::fs::remove_file(path.join("segments/00000001.sealed")).unwrap();
+    let error = trace.events().find_map(Result::err).unwrap();
+    assert!(error.to_string().ends_with("00000001.sealed is missing: the manifest lists it"));
+    trace.refresh().unwrap();
+}
