@@ -1,8 +1,9 @@
 //! `scope dump`.
 
+use scope_model::EventKind;
 use serde_json::Value;
 
-use crate::harness::{Sample, enter, everything, leave};
+use crate::harness::{Sample, enter, event, everything, leave};
 
 fn lines(sample: &Sample, arguments: &[&str]) -> Vec<Value> {
     let all: Vec<&str> =
@@ -130,4 +131,18 @@ fn a_call_deep_in_recursion_is_not_indented_off_the_screen() {
     let text = Sample::new(&events).text(&["dump", "sample.scope"]);
     assert!(text.lines().all(|line| line.len() < 200));
     assert!(text.contains("[99] server::parse"), "{text}");
+}
+
+#[test]
+fn task_states_are_words_where_one_says_it() {
+    let out = |t_us, state| event(t_us, 100, EventKind::SwitchOut { cpu: 0, state });
+    // Sleeping, freezable; killable; and a state of no name.
+    let sample = Sample::new(&[out(1, 0x2001), out(2, 0x102), out(3, 0x1000)]);
+    insta::assert_snapshot!(sample.text(&["dump", "sample.scope"]), @r"
+    0.000001000s      100  switch_out     CPU 0, sleeping
+    0.000002000s      100  switch_out     CPU 0, uninterruptible
+    0.000003000s      100  switch_out     CPU 0, blocked in state 0x1000
+    ");
+    let at = sample.text(&["at", "sample.scope", "end"]);
+    assert!(at.contains("thread 100: blocked (state 0x1000) for"), "{at}");
 }

@@ -154,6 +154,29 @@ impl State {
         self.push(thread);
     }
 
+    /// Changes a thread where it is; one that is not there is made first. Its id stays what it is.
+    pub fn edit_thread<T>(&mut self, tid: Tid, edit: impl FnOnce(&mut ThreadState) -> T) -> T {
+        let index = match self.index.get(&tid) {
+            Some(index) => *index as usize,
+            None => {
+                self.push(ThreadState { tid, ..ThreadState::default() });
+                self.threads.len() - 1
+            }
+        };
+        let thread = &mut self.threads[index];
+        let before = thread.end();
+        let result = edit(thread);
+        thread.tid = tid;
+        let now = thread.end();
+        if before != now {
+            if let Some(before) = before {
+                self.ended.remove(&before);
+            }
+            self.ended.extend(now);
+        }
+        result
+    }
+
     /// Takes a thread out.
     pub fn take_thread(&mut self, tid: Tid) -> Option<ThreadState> {
         let index = *self.index.get(&tid)?;

@@ -1,10 +1,16 @@
-//! The trace store: a folder `NAME.scope/` with a manifest, append-only segment files and the
-//! tables of the code, written by one [`TraceWriter`] and read by any number of [`Trace`]s, also
-//! while it is written and after the writer was killed. `docs/format.md` describes every byte.
+//! The trace store: a folder `NAME.scope/` with a manifest, segment files and the tables of the
+//! code, written by one [`TraceWriter`] and read by any number of [`Trace`]s, also while it is
+//! written and after the writer was killed. `docs/format.md` describes every byte.
+//!
+//! Events are appended to *hot* segments, as they are. A thread of the writer turns full ones into
+//! *sealed* ones: immutable, compressed, with checkpoints and an index, so that any moment of a long
+//! trace is found with a few reads. The manifest says which a segment is, and is replaced as a whole;
+//! a snapshot therefore never sees one half of a change. Readers are given the same answers from
+//! either form: events by number, blocks, the state at their starts, candidates of a search, pictures.
 //!
 //! The writer maps its segment and encodes events straight into the page cache: a commit is a
 //! checksum and one atomic store, no system call, and what is committed survives the writer's
-//! death (not the machine's: nothing is flushed until [`TraceWriter::finish`]).
+//! death (not the machine's: hot segments are not flushed until [`TraceWriter::finish`]).
 //!
 //! Readers do not map anything. They `pread` whole blocks, check them and decode the copy: a file
 //! that someone cuts or overwrites under a reader gives an error, never a `SIGBUS` or bytes that

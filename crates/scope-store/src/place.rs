@@ -44,6 +44,14 @@ impl Place {
         })
     }
 
+    /// As [`Place::open`], but of a file that is not kept open.
+    pub(crate) fn open_closed(&self, file: &str) -> Result<Source, StoreError> {
+        match self {
+            Self::Folder(path) => Ok(Source::Closed(path.join(file))),
+            Self::Packed(_) => self.open(file),
+        }
+    }
+
     /// Tells the present state of a file from others; `None` when that cannot be said.
     pub(crate) fn stamp(&self, file: &str) -> Option<Stamp> {
         match self {

@@ -3,45 +3,55 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file, or a part of one, that is read by offset.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
-    file: Arc<File>,
-    /// The part: where it begins and how long it is. `None` for a file as long as it happens to be.
-    part: Option<(u64, u64)>,
+pub(crate) enum Source {
+    /// A whole file, as long as it happens to be.
+    Whole(Arc<File>),
+    /// A whole file that is opened whenever it is read: a long trace has more files than a process
+    /// may have open.
+    Closed(PathBuf),
+    /// Part of a file: where it begins and how long it is.
+    Part(Arc<File>, u64, u64),
 }
 
 impl Source {
     /// A whole file, which may grow.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: Arc::new(File::open(path)?), part: None })
+        Ok(Self::Whole(Arc::new(File::open(path)?)))
     }
 
-    /// Part of a file, which must lie within the first 2⁶³ bytes.
+    /// Part of a file.
     pub(crate) fn part(file: Arc<File>, start: u64, length: u64) -> Self {
-        Self { file, part: Some((start, length)) }
+        Self::Part(file, start, length)
     }
 
     /// How long it is now, in bytes.
     pub(crate) fn length(&self) -> io::Result<u64> {
-        match self.part {
-            Some((_, length)) => Ok(length),
-            None => Ok(self.file.metadata()?.len()),
+        match self {
+            Self::Whole(file) => Ok(file.metadata()?.len()),
+            Self::Closed(path) => Ok(path.metadata()?.len()),
+            Self::Part(_, _, length) => Ok(*length),
         }
     }
 
     /// Fills `bytes` from `offset`; [`io::ErrorKind::UnexpectedEof`] where it ends before.
     pub(crate) fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        let Some((start, length)) = self.part else {
-            return self.file.read_exact_at(bytes, offset);
-        };
-        let end = offset.checked_add(bytes.len() as u64);
-        match start.checked_add(offset) {
-            Some(at) if end.is_some_and(|end| end <= length) => self.file.read_exact_at(bytes, at),
-            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        match self {
+            Self::Whole(file) => file.read_exact_at(bytes, offset),
+            Self::Closed(path) => File::open(path)?.read_exact_at(bytes, offset),
+            Self::Part(file, start, length) => {
+                let end = offset.checked_add(bytes.len() as u64);
+                match start.checked_add(offset) {
+                    Some(at) if end.is_some_and(|end| end <= *length) => {
+                        file.read_exact_at(bytes, at)
+                    }
+                    _ => Err(io::ErrorKind::UnexpectedEof.into()),
+                }
+            }
         }
     }
 }

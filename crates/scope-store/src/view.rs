@@ -10,6 +10,10 @@ use crate::sealed::SealedReader;
 use crate::segment::{MARK_AT, SegmentHeader, SegmentReader};
 use crate::source::Source;
 
+/// Files of segments that are kept open: the latest ones. What is older and sealed is opened when
+/// it is read, and may then be gone from a flight recording: an error, and a reason to refresh.
+const MOST_OPEN: usize = 256;
+
 /// An open segment.
 #[derive(Clone, Debug)]
 pub(crate) enum Handle {
@@ -81,7 +85,8 @@ pub(crate) fn take(
     let mut views: Vec<SegmentView> = Vec::with_capacity(manifest.segments.len());
     // Both are in the order of events, and segments go at the front alone.
     let mut open = open.iter().peekable();
-    for entry in &manifest.segments {
+    let keep_closed = manifest.segments.len().saturating_sub(MOST_OPEN);
+    for (number, entry) in manifest.segments.iter().enumerate() {
         while open.next_if(|view| view.id() < entry.id).is_some() {}
         let header = SegmentHeader {
             id: entry.id,
@@ -102,12 +107,18 @@ pub(crate) fn take(
             })?;
             let handle = match known {
                 Some(view) => view.handle.clone(),
-                None => Handle::Sealed(Arc::new(SealedReader::open(
-                    place.open(&name)?,
-                    path,
-                    header,
-                    closed.bytes,
-                )?)),
+                None => {
+                    let source = match number < keep_closed {
+                        true => place.open_closed(&name)?,
+                        false => place.open(&name)?,
+                    };
+                    Handle::Sealed(Arc::new(SealedReader::open(
+                        source,
+                        path,
+                        header,
+                        closed.bytes,
+                    )?))
+                }
             };
             views.push(SegmentView { handle, committed: closed.bytes, closed: Some(closed) });
             continue;

@@ -6,7 +6,7 @@ use scope_model::{
 };
 use scope_store::{BlockFilter, Direction};
 
-use crate::timeline::duration_ns;
+use crate::timeline::{duration_ns, happening};
 use crate::track::{concerns, state_of_one};
 use crate::{Cursor, Move, Outcome, Timeline, TimelineError};
 
@@ -124,7 +124,7 @@ impl Timeline<'_> {
     /// [`TimelineError::NotACall`] and [`TimelineError::NoSuchEvent`] for what is no id of a call;
     /// [`TimelineError::Interrupted`]; what reading the trace gives.
     pub fn call(&self, id: u64, most_waits: usize) -> Result<CallView, TimelineError> {
-        let event = self.entered(id)?;
+        let (event, call) = self.entered(id)?;
         let callers = self.thread_at(id, event.tid)?.map(|thread| thread.stack).unwrap_or_default();
         let index = callers.len();
         let mut account = Account::new(id, index, event.time_ns, most_waits);
@@ -161,22 +161,12 @@ impl Timeline<'_> {
                 break;
             }
         }
-        let open = |thread: &ThreadState| thread.stack.get(index).copied();
-        let entered = first.as_ref().and_then(open).unwrap_or(OpenCall {
-            id,
-            function: FunctionId(u32::MAX),
-            entered_ns: event.time_ns,
-            return_address: 0,
-            stack_pointer: 0,
-            inherited: false,
-            crosses_gap: false,
-        });
         if account.ending.is_none() {
             let last = self.thread_at(self.end()?, event.tid)?;
             account.pass(self.end_ns()?, last.as_ref());
             account.close(None);
         }
-        let call = OpenCall { crosses_gap: account.crosses_gap, ..entered };
+        let call = OpenCall { crosses_gap: account.crosses_gap, ..call };
         Ok(CallView {
             call,
             tid: event.tid,
@@ -206,7 +196,7 @@ impl Timeline<'_> {
         from: Option<u64>,
         limit: usize,
     ) -> Result<Callees, TimelineError> {
-        let tid = self.entered(id)?.tid;
+        let tid = self.entered(id)?.0.tid;
         let mut cursor = Cursor { thread: Some(tid), moment: from.unwrap_or(id + 1).max(id + 1) };
         let depth = self.point_at(id + 1, tid)?.depth;
         let mut callees = Callees::default();
@@ -239,9 +229,8 @@ impl Timeline<'_> {
             match cursor.step(self, Move::Over)? {
                 Outcome::Moved(left) => {
                     if let Some(event) = left.event {
-                        let call = self.entered_call(callee.id)?;
                         callee.ending = Some(ending(left.moment - 1, &event));
-                        callee.duration_ns = duration_ns(&call, &event);
+                        callee.duration_ns = duration_ns(&self.entered(callee.id)?.1, &event);
                     }
                     callees.calls.push(callee);
                 }
@@ -253,20 +242,13 @@ impl Timeline<'_> {
         }
     }
 
-    /// The event that begins a call.
-    fn entered(&self, id: u64) -> Result<Event, TimelineError> {
+    /// The event that begins a call, and the call as it says.
+    fn entered(&self, id: u64) -> Result<(Event, OpenCall), TimelineError> {
         let event = self.event(id)?;
-        match event.kind {
-            EventKind::Enter { .. } => Ok(event),
-            kind => Err(TimelineError::NotACall { event: id, kind: kind.name() }),
+        match (event.kind, happening(id, &event, None).call) {
+            (EventKind::Enter { .. }, Some(call)) => Ok((event, call)),
+            (kind, _) => Err(TimelineError::NotACall { event: id, kind: kind.name() }),
         }
-    }
-
-    /// A call as it was just after its begin.
-    fn entered_call(&self, id: u64) -> Result<OpenCall, TimelineError> {
-        let thread = self.thread_at(id + 1, self.entered(id)?.tid)?;
-        let call = thread.and_then(|thread| thread.stack.last().copied());
-        call.ok_or(TimelineError::NotACall { event: id, kind: "enter" })
     }
 }
 

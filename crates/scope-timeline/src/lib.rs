@@ -1,4 +1,4 @@
-//! What a trace says about time: profiles over a whole trace ([`profile`]), and travel through it.
+//! What a trace says about time: profiles over a whole trace ([`mod@profile`]), and travel through it.
 //!
 //! A moment of a trace is a place between two of its events, told by the number of the event that
 //! comes next: all events below it have happened. Times are a view of it, since several events can

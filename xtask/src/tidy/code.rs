@@ -19,8 +19,9 @@ const UNSAFE: [&str; 6] = [
 ];
 
 /// Modules that turn values into text: they do no I/O of their own.
-const RENDERING: [&str; 4] = [
+const RENDERING: [&str; 5] = [
     "tui/src/view/",
+    "tracer-user/src/commands/at/",
     "tracer-user/src/commands/report/",
     "tracer-user/src/commands/dump/",
     "tracer-user/src/output/table.rs",

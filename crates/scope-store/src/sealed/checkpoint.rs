@@ -115,10 +115,11 @@ impl CheckpointEncoder {
         let kept = before.stack.iter().zip(&now.stack).take_while(|(a, b)| a == b).count();
         put(out, kept as u64);
         put(out, (now.stack.len() - kept) as u64);
-        let mut below = Below::of(now.stack[..kept].last(), at);
+        let (next_event, latest_ns) = (at.next_event(), at.latest_ns());
+        let mut below = Below::of(now.stack[..kept].last(), next_event, latest_ns);
         for call in &now.stack[kept..] {
             self.encode_call(&below, call, out);
-            below = Below::of(Some(call), at);
+            below = Below::of(Some(call), next_event, latest_ns);
         }
     }
 
@@ -149,15 +150,13 @@ struct Below {
 }
 
 impl Below {
-    fn of(call: Option<&OpenCall>, at: &State) -> Self {
-        call.map_or(
-            Self { stack_pointer: 0, id: at.next_event(), entered_ns: at.latest_ns() },
-            |call| Self {
-                stack_pointer: call.stack_pointer,
-                id: call.id,
-                entered_ns: call.entered_ns,
-            },
-        )
+    #[inline]
+    fn of(call: Option<&OpenCall>, next_event: u64, latest_ns: u64) -> Self {
+        call.map_or(Self { stack_pointer: 0, id: next_event, entered_ns: latest_ns }, |call| Self {
+            stack_pointer: call.stack_pointer,
+            id: call.id,
+            entered_ns: call.entered_ns,
+        })
     }
 }
 
@@ -179,22 +178,20 @@ pub(crate) fn decode(
     for _ in 0..reader.count()? {
         tid = moved(tid, reader.number()?);
         let id = Tid(u32::try_from(tid).map_err(|_| Corrupt("a thread id is too large"))?);
-        let before = state.take_thread(id);
-        let thread = thread(before, id, state, reader, dictionary)?;
-        state.put_thread(thread);
+        let at = (state.next_event(), state.latest_ns());
+        state.edit_thread(id, |before| thread(before, at, reader, dictionary))?;
     }
     Ok(())
 }
 
+/// Changes a thread to what it is at a moment: before an event, at the latest time so far.
 fn thread(
-    before: Option<ThreadState>,
-    tid: Tid,
-    at: &State,
+    thread: &mut ThreadState,
+    at: (u64, u64),
     reader: &mut Reader<'_>,
     dictionary: &Dictionary,
-) -> Decoded<ThreadState> {
-    let mut thread = before.unwrap_or_default();
-    thread.tid = tid;
+) -> Decoded<()> {
+    let (next_event, latest_ns) = at;
     let flags = reader.byte()?;
     if flags & 1 << 7 != 0 {
         return Err(Corrupt("a thread has unknown flags"));
@@ -209,7 +206,7 @@ fn thread(
         _ => return Err(Corrupt("a thread is in an unknown run state")),
     };
     // The difference was taken the other way round: ages are positive.
-    thread.run_since_ns = before_by(at.latest_ns(), reader.number()?);
+    thread.run_since_ns = before_by(latest_ns, reader.number()?);
     if flags & flag::PID != 0 {
         thread.pid = Pid(reader.u32()?);
     }
@@ -223,7 +220,7 @@ fn thread(
     }
     thread.syscall = if flags & flag::SYSCALL != 0 {
         let number = reader.u32()?;
-        Some(OpenSyscall { number, since_ns: before_by(at.latest_ns(), reader.number()?) })
+        Some(OpenSyscall { number, since_ns: before_by(latest_ns, reader.number()?) })
     } else {
         None
     };
@@ -234,13 +231,13 @@ fn thread(
     thread.stack.truncate(kept);
     let pushed = reader.count()?;
     thread.stack.reserve(pushed);
-    let mut below = Below::of(thread.stack.last(), at);
+    let mut below = Below::of(thread.stack.last(), next_event, latest_ns);
     for _ in 0..pushed {
         let call = call(&below, reader, dictionary)?;
-        below = Below::of(Some(&call), at);
+        below = Below::of(Some(&call), next_event, latest_ns);
         thread.stack.push(call);
     }
-    Ok(thread)
+    Ok(())
 }
 
 fn call(below: &Below, reader: &mut Reader<'_>, dictionary: &Dictionary) -> Decoded<OpenCall> {

@@ -1,7 +1,7 @@
 //! The decoders of sealed segments, for fuzzers and for tests that change bytes; see
 //! [`crate::fuzzing`].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use scope_model::{Event, State};
 
@@ -41,15 +41,20 @@ pub(crate) fn frames(bytes: &[u8]) {
     }
 }
 
+/// Made once: a fuzzer runs many times a second.
+fn known(events: &[Event]) -> &'static (Dictionary, Arc<State>) {
+    static KNOWN: OnceLock<(Dictionary, Arc<State>)> = OnceLock::new();
+    KNOWN.get_or_init(|| (dictionary(events), Arc::new(summary(&events[..events.len() / 2]).state)))
+}
+
 pub(crate) fn block(bytes: &[u8], events: &[Event]) {
-    let dictionary = dictionary(events);
-    let state = Arc::new(summary(&events[..events.len() / 2]).state);
-    let mut stacks = Stacks::of(&state);
+    let (dictionary, state) = known(events);
+    let mut stacks = Stacks::of(state);
     let mut values = dictionary.values();
     let count = bytes.first().map_or(1, |first| u32::from(*first) * 16 + 1);
-    let state = || Ok(Arc::clone(&state));
+    let state = || Ok(Arc::clone(state));
     for count in [events.len() as u32, count] {
-        let _ = decode(bytes, (count, 1_000), &dictionary, &mut values, &mut stacks, state);
+        let _ = decode(bytes, (count, 1_000), dictionary, &mut values, &mut stacks, state);
     }
 }
 
@@ -63,15 +68,17 @@ pub(crate) fn sections(bytes: &[u8], events: &[Event]) {
             }
         }
         2 => {
-            let (dictionary, mut state) = (dictionary(events), State::new());
+            let ((dictionary, _), mut state) = (known(events), State::new());
             let mut reader = Reader::new(content);
             while reader.left() > 0
-                && checkpoint::decode(&mut state, &mut reader, &dictionary).is_ok()
+                && checkpoint::decode(&mut state, &mut reader, dictionary).is_ok()
             {}
         }
         3 | 4 => {
             if let Ok(sets) = Sets::decode(content) {
-                (0..10).for_each(|key| drop(sets.blocks(key, 100, &mut Vec::new())));
+                for key in 0..10 {
+                    let _ = sets.blocks(key, 100, &mut Vec::new());
+                }
             }
         }
         5 => drop(Durations::decode(content)),

@@ -1,6 +1,7 @@
 //! A sealed segment being read. Opening reads 64 bytes; everything else is read when it is asked for,
 //! checked, and kept in the caches of the [`crate::Trace`] that asks.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -225,7 +226,10 @@ impl SealedReader {
 
     /// The file must be as long as the manifest says.
     pub(crate) fn check_length(&self) -> Result<(), StoreError> {
-        let found = self.source.length().map_err(StoreError::io("examine", &self.path, 0))?;
+        let found = self.source.length().map_err(|source| match source.kind() {
+            ErrorKind::NotFound => StoreError::MissingFile { file: self.path.clone() },
+            _ => StoreError::io("examine", &self.path, 0)(source),
+        })?;
         if found < self.bytes {
             let (file, expected) = (self.path.clone(), self.bytes);
             return Err(StoreError::Truncated { file, expected, found });
@@ -235,7 +239,7 @@ impl SealedReader {
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), StoreError> {
         self.source.read_exact_at(bytes, offset).map_err(|source| match self.check_length() {
-            Err(truncated) if source.kind() == std::io::ErrorKind::UnexpectedEof => truncated,
+            Err(truncated) if source.kind() == ErrorKind::UnexpectedEof => truncated,
             _ => StoreError::io("read", &self.path, 0)(source),
         })
     }

@@ -28,7 +28,7 @@ use crate::summary::{Summary, encode_gaps};
 use crate::{StoreError, event_codec};
 
 /// Blocks of a group of checkpoints, at least.
-const GROUP_BLOCKS: u32 = 8;
+const GROUP_BLOCKS: u32 = 4;
 /// Blocks of a group, at most: how many differences a reader may have to follow.
 const MOST_GROUP_BLOCKS: u32 = 64;
 /// Blocks that wait to be encoded, at most.
@@ -222,10 +222,10 @@ impl<'a> Checkpoints<'a> {
         }
     }
 
-    /// A block begins. A group ends when following its differences would take as long as to begin
-    /// anew.
+    /// A block begins. A group ends when following its differences would take half as long as to
+    /// begin anew.
     fn start(&mut self, block: u32, writer: &mut Writer, index: &mut Index) -> io::Result<()> {
-        let full = self.count >= GROUP_BLOCKS && self.content.len() >= 2 * self.first_bytes;
+        let full = self.count >= GROUP_BLOCKS && 2 * self.content.len() >= 3 * self.first_bytes;
         if full || self.count >= MOST_GROUP_BLOCKS {
             self.finish(writer, index)?;
         }

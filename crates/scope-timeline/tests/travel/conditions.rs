@@ -373,6 +373,27 @@ fn a_search_can_be_interrupted_and_then_ends() {
 }
 
 #[test]
+fn states_are_right_after_blocks_that_were_passed_over() {
+    let mut events = vec![enter(0, T, 1), leave(1, T, 1)];
+    // Hundreds of calls of others; the last one is open when parse is called again.
+    for t_ns in 2..600 {
+        events.push(if t_ns % 2 == 0 { enter(t_ns, T, 3) } else { leave(t_ns, T, 3) });
+    }
+    events.push(enter(600, T, 0));
+    events.extend([enter(700, T, 1), leave(750, T, 1)]);
+    let stored = store(&events, Form::Sealed);
+    let timeline = Timeline::new(&stored.trace);
+    for (direction, from) in [(Direction::Forward, 0), (Direction::Backward, events.len() as u64)] {
+        let options = SearchOptions { direction, from, until: None };
+        let condition = "function=parse depth=1".parse().unwrap();
+        let mut search = timeline.search(&condition, options).unwrap();
+        let hits: Vec<u64> = search.by_ref().map(|hit| hit.unwrap().number).collect();
+        assert_eq!(hits, [601]);
+        assert!(search.looked_at() < 300, "{}", search.looked_at());
+    }
+}
+
+#[test]
 fn a_search_goes_on_where_it_was_left() {
     let events: Vec<Event> =
         (0..2_000).flat_map(|t_ns| [enter(t_ns, T, 1), leave(t_ns, T, 1)]).collect();

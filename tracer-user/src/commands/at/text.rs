@@ -93,9 +93,10 @@ fn run_state(trace: &Trace, thread: &ThreadState, time_ns: u64) -> String {
         RunState::Runnable { woken_by: Some(waker) } => {
             format!("waiting for a CPU for {since}{within}, woken by {waker}")
         }
-        RunState::Blocked { state } => {
-            format!("blocked ({}) for {since}{within}", dump::task_state(state))
-        }
+        RunState::Blocked { state } => match dump::task_state(state) {
+            Some(does) => format!("blocked ({does}) for {since}{within}"),
+            None => format!("blocked (state {state:#x}) for {since}{within}"),
+        },
         RunState::Ended => format!("ended {since} ago"),
     }
 }

@@ -59,7 +59,10 @@ fn what(trace: &Trace, placed: &Placed) -> String {
         }
         EventKind::SwitchIn { cpu } => format!("CPU {cpu}"),
         EventKind::SwitchOut { cpu, state: 0 } => format!("CPU {cpu}, preempted"),
-        EventKind::SwitchOut { cpu, state } => format!("CPU {cpu}, {}", task_state(state)),
+        EventKind::SwitchOut { cpu, state } => match task_state(state) {
+            Some(does) => format!("CPU {cpu}, {does}"),
+            None => format!("CPU {cpu}, blocked in state {state:#x}"),
+        },
         EventKind::Waking { waker, waker_pid } => format!("by {waker} of process {waker_pid}"),
         EventKind::ThreadStart { parent, name } => match parent.0 {
             0 => format!("{name}, found"),
@@ -87,17 +90,20 @@ fn what(trace: &Trace, placed: &Placed) -> String {
     }
 }
 
-/// The task state bits of `include/linux/sched.h` that a thread can block in.
-pub fn task_state(state: u32) -> String {
-    match state {
-        0x1 => "sleeping".to_owned(),
-        0x2 => "uninterruptible".to_owned(),
-        0x4 => "stopped".to_owned(),
-        0x8 => "traced".to_owned(),
-        0x10 | 0x20 | 0x40 | 0x80 => "dead".to_owned(),
-        0x402 => "idle".to_owned(),
-        state => format!("blocked in state {state:#x}"),
-    }
+/// What a thread with these task state bits does (`include/linux/sched.h`), where one word says it.
+pub fn task_state(state: u32) -> Option<&'static str> {
+    // That a sleeper may be frozen (Linux 6.1) or killed says nothing of what it does.
+    const FREEZABLE: u32 = 0x6000;
+    const KILLABLE: u32 = 0x100;
+    Some(match state & !(FREEZABLE | KILLABLE) {
+        0x1 => "sleeping",
+        0x2 => "uninterruptible",
+        0x4 => "stopped",
+        0x8 => "traced",
+        0x10 | 0x20 | 0x40 | 0x80 => "dead",
+        0x402 => "idle",
+        _ => return None,
+    })
 }
 
 /// An exit code as `wait` reports it: a status or a signal.

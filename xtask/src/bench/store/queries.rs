@@ -35,14 +35,17 @@ pub fn run(path: &Path, rare: FunctionId, rounds: u32, results: &mut Results) ->
     let last_ns = trace.block_info(blocks - 1)?.last_ns;
     let moment = |number: u64| first_ns + scatter(number) % (last_ns - first_ns);
 
-    let mut block_us = Vec::new();
-    for number in 0..WARM / 4 {
+    let (mut block_us, mut checkpoint_us) = (Vec::new(), Vec::new());
+    for number in 0..WARM / 2 {
         let block = (scatter(number) % blocks as u64) as usize;
-        trace.checkpoint(block)?;
+        let (state, passed) = timed(|| trace.checkpoint(block));
+        state?;
+        checkpoint_us.push(micros(passed));
         let (events, passed) = timed(|| trace.block(block));
         events?;
         block_us.push(micros(passed));
     }
+    results.single("checkpoint_p50_us", percentile(&mut checkpoint_us, 0.5), "us");
     results.single("block_decode_p50_us", percentile(&mut block_us, 0.5), "us");
 
     let mut warm = Vec::new();
