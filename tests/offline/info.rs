@@ -11,7 +11,7 @@ fn text_says_what_is_there_and_what_is_not() {
     // The size depends on how times are written; all else is fixed.
     let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("size")).collect();
     insta::assert_snapshot!(text.join("\n"), @r"
-    trace      sample.scope, format 1
+    trace      sample.scope, format 2
     target     ./server --port 80 (pid 100)
     host       testhost, Linux 6.1.0, x86_64, 2 CPUs
     duration   10.0ms, ended: the target ended
