@@ -98,7 +98,11 @@ impl Sealer {
 
     /// Why sealing stopped, if it did.
     pub(crate) fn stopped(&self) -> Option<String> {
-        lock(&self.shared.stopped).clone()
+        let why = lock(&self.shared.stopped).clone();
+        // While jobs can come the thread ends by itself only with a reason, or by a panic.
+        let panicked =
+            self.jobs.is_some() && self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        why.or_else(|| panicked.then(|| "the sealer failed".to_owned()))
     }
 
     /// Waits until fewer than so many segments wait, or sealing stopped.

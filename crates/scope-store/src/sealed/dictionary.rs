@@ -33,10 +33,8 @@ pub(super) struct Shape {
 /// Usual return values, and the latest of each function within a block.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
-    /// Index of each function in the lists below.
-    of: Vec<u32>,
-    usual: Vec<u64>,
-    latest: Vec<u64>,
+    /// By function id, as far as the dictionary goes: the usual value, the latest one.
+    values: Vec<(u64, u64)>,
 }
 
 /// The dictionary of one segment.
@@ -54,12 +52,11 @@ impl Dictionary {
     pub(super) fn values(&self) -> Values {
         // Bounded: of functions with larger ids none is taken.
         let length = self.functions.last().map_or(0, |(id, _)| id.index() + 1);
-        let mut of = vec![u32::MAX; length];
-        for (index, (function, _)) in self.functions.iter().enumerate() {
-            of[function.index()] = index as u32;
+        let mut values = vec![(0, 0); length];
+        for (function, usual) in &self.functions {
+            values[function.index()] = (*usual, *usual);
         }
-        let usual: Vec<u64> = self.functions.iter().map(|(_, value)| *value).collect();
-        Values { of, latest: usual.clone(), usual }
+        Values { values }
     }
 
     /// Bytes it takes.
@@ -152,24 +149,19 @@ impl Dictionary {
 impl Values {
     /// Forgets the latest values: a block begins.
     pub(super) fn begin(&mut self) {
-        self.latest.copy_from_slice(&self.usual);
+        self.values.iter_mut().for_each(|(usual, latest)| *latest = *usual);
     }
 
-    /// The usual and the latest return value of a function; 0 for one that has none.
+    /// The usual and the latest return value of a function; 0 for one beyond the dictionary.
     #[inline]
     pub(super) fn of(&self, function: FunctionId) -> (u64, u64) {
-        match self.of.get(function.index()) {
-            Some(&at) if at != u32::MAX => (self.usual[at as usize], self.latest[at as usize]),
-            _ => (0, 0),
-        }
+        self.values.get(function.index()).copied().unwrap_or_default()
     }
 
     #[inline]
     pub(super) fn set_latest(&mut self, function: FunctionId, value: u64) {
-        if let Some(&at) = self.of.get(function.index())
-            && at != u32::MAX
-        {
-            self.latest[at as usize] = value;
+        if let Some((_, latest)) = self.values.get_mut(function.index()) {
+            *latest = value;
         }
     }
 }

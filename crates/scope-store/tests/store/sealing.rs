@@ -170,6 +170,21 @@ fn a_disk_that_is_full_for_sealing_leaves_segments_as_they_are() {
 }
 
 #[test]
+fn a_sealer_that_panics_stops_nobody() {
+    let (_folder, path) = place();
+    let steps = Steps::new(|step| {
+        assert_ne!(step, "seal", "a fault on purpose");
+        Ok(())
+    });
+    let mut writer = create_with(&path, WriterOptions { max_hot_segments: 2, ..options(steps) });
+    append(&mut writer, 2_000).unwrap();
+    assert_eq!(writer.status().sealing_stopped.as_deref(), Some("the sealer failed"));
+    finish(writer);
+    assert!(Trace::open(&path).unwrap().is_complete());
+    assert_eq!(check_left(&path, 2_000), 2_000);
+}
+
+#[test]
 fn a_sealer_that_falls_behind_is_told_and_waited_for() {
     let (_folder, path) = place();
     let (go, wait) = channel::<()>();
