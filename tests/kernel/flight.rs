@@ -49,10 +49,10 @@ fn a_trigger_that_is_not_probed_is_refused() {
 fn a_size_limit_keeps_the_end() {
     require_root!();
     let _turn = alone();
-    const LIMIT: u64 = 4 << 20;
+    const LIMIT: u64 = 1 << 20;
     let program = Program::c("hot", NOP5_FLAGS);
     let calls = "2000000";
-    let (ended, trace) = record(&program, &["1", calls], &["-F", "leaf", "--max-size", "4M"]);
+    let (ended, trace) = record(&program, &["1", calls], &["-F", "leaf", "--max-size", "1M"]);
     let made = ended.success().truth.calls["leaf"];
     trace.verify();
     let info = trace.info();
