@@ -131,7 +131,6 @@ fn versions(verbose: &str) -> Result<(String, u32)> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     /// A compiler that is a script: says its version and its sysroot.
     fn fake(name: &str, release: &str, with_sources: bool) -> (PathBuf, PathBuf) {
@@ -142,14 +141,17 @@ mod tests {
         if with_sources {
             fs::write(library.join("lib.rs"), "").unwrap();
         }
-        let rustc = dir.join("rustc");
+        let (text, rustc) = (dir.join("rustc.sh"), dir.join("rustc"));
         let script = format!(
             "#!/bin/sh\nif [ \"$1\" = -vV ]; then\necho 'release: {release}'\n\
              echo 'LLVM version: 21.1.2'\nelse\necho '{}'\nfi\n",
             dir.display()
         );
-        fs::write(&rustc, script).unwrap();
-        fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&text, script).unwrap();
+        // By another process: a file that this one has open for writing, if only in a child that another
+        // test is just starting, cannot be run.
+        let install = Command::new("install").args(["-m", "755"]).args([&text, &rustc]).status();
+        assert!(install.unwrap().success());
         (rustc, dir)
     }
 
