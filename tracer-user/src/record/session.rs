@@ -10,7 +10,9 @@ use std::thread::JoinHandle;
 use anyhow::{Context, anyhow, bail};
 use aya::maps::{Array, HashMap as BpfHashMap};
 use scope_model::{Function, LeftOut, Module, Pid};
-use scope_store::{Clock, Host, Manifest, RecorderStats, Target, TraceWriter, WriterOptions};
+use scope_store::{
+    Clock, Host, Manifest, RecorderStats, Target, Trace, TraceWriter, WriterOptions,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracer_common::{FunctionFlags, MAX_CPUS, MAX_FUNCTIONS, Settings};
 
@@ -337,8 +339,10 @@ impl Recording {
             attach_mechanism: self.mechanism.name().into(),
             warnings,
         };
-        let (events, bytes) = (finished.writer.events(), finished.writer.bytes());
+        let (events, path) = (finished.writer.events(), finished.writer.path().to_path_buf());
         finished.writer.finish(end_ns, reason, stats)?;
+        // Sealing made it smaller.
+        let bytes = Trace::open(&path)?.bytes();
         let lost = progress.lost.load(std::sync::atomic::Ordering::Relaxed);
         Ok(Outcome { events, lost, bytes })
     }
