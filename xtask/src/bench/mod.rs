@@ -10,8 +10,11 @@ mod series;
 mod store;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
+
+use crate::project;
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +49,14 @@ struct Common {
 
 /// Runs a bench.
 pub fn run(options: &Options) -> Result<()> {
+    // What the store bench times runs in this process, and `cargo xtask` is not optimised.
+    if cfg!(debug_assertions) && matches!(options.bench, Bench::Store { .. }) {
+        return project::run(
+            Command::new(env!("CARGO"))
+                .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
+                .args(std::env::args_os().skip(1)),
+        );
+    }
     let (results, common) = match &options.bench {
         Bench::Capture(common) => (capture::run(common.rounds)?, common),
         Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
