@@ -2,10 +2,11 @@
 //! what else reads or leaves the stack: signals, coroutines, backtraces. The target must do what it does
 //! untraced, and its calls must be counted.
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use scope_tests::require_root;
 
 use super::harness::{
-    C, CPP_FLAGS, EVERY, Ended, Program, RUST_FLAGS, Report, Target, record, shared,
+    C, CPP_FLAGS, EVERY, Ended, Program, RUST_FLAGS, Report, Target, alone, record, shared,
 };
 
 /// Records a program, compares its facts with those of an untraced run, and its calls with the trace.
@@ -63,6 +64,20 @@ fn cpp_exceptions_with_every_function_probed() {
     require_root!();
     let _turn = shared();
     same_as_untraced(&Program::cpp("exceptions", CPP_FLAGS), &[], &["--all"]);
+}
+
+/// The thread that waits for its return addresses must give way to the process that writes them, where
+/// no other CPU is there for it. The target and the recorder inherit this thread's CPU.
+#[test]
+fn cpp_exceptions_on_a_single_cpu() {
+    require_root!();
+    let _turn = alone();
+    let before = sched_getaffinity(None).unwrap();
+    let mut first = CpuSet::new();
+    first.set((0..CpuSet::MAX_CPU).find(|cpu| before.is_set(*cpu)).unwrap());
+    sched_setaffinity(None, &first).unwrap();
+    same_as_untraced(&Program::cpp("exceptions", CPP_FLAGS), &[], EVERY);
+    sched_setaffinity(None, &before).unwrap();
 }
 
 #[test]
