@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use scope_tests::{not_run, require_root, test_name};
 
 use super::harness::{
-    C, EVERY, Program, Recorder, Target, folder, run, scope, scope_fails, shared,
+    C, EVERY, Program, Recorder, Target, folder, rounds, run, scope, scope_fails, shared,
 };
+use super::safety::Moments;
 
 /// Fails unless a message has all of the words.
 fn assert_says(message: &str, words: &[&str]) {
@@ -157,11 +158,13 @@ fn target_that_runs_another_program_at_once() {
 fn target_that_is_gone_while_it_is_attached_to() {
     require_root!();
     let _turn = shared();
-    for _ in 0..5 {
+    let mut moments = Moments::new(0x5c09_e000_0000_0004);
+    for _ in 0..rounds(200) {
         let target = Target::start(&C("startup"), &["wait"]);
         let pid = target.pid().to_string();
         let mut recorder = Recorder::start(&[&pid], |_| {});
-        // Ends somewhere between the attach and the recording; both ends are fine, a hang is not.
+        // Ends at any moment of the attach; both ends are fine, a hang is not.
+        moments.pass(30);
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         target.end();
         let status = recorder.wait_for_end();

@@ -235,7 +235,8 @@ async fn record(
         trigger: args.trigger.clone(),
         warnings,
     };
-    let mut recording = Recording::start(setup, kernel, decision)?;
+    let mut recording =
+        Recording::start(setup, kernel, decision).map_err(|error| target::or_ended(pid, error))?;
     announce(&args, &recording, &output)?;
     let mut child = gated.map(Gated::open).transpose().context("cannot run the command")?;
     let end = watch(&args, &mut recording, &mut signals, &mut exit, child.as_mut()).await;

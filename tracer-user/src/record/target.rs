@@ -74,12 +74,7 @@ pub fn check(pid: u32) -> anyhow::Result<()> {
     let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
         bail!("no process {pid}: it has ended or never was; `ps -e` lists the running ones");
     };
-    let field = |name: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map_or("", str::trim)
-    };
+    let field = |name: &str| field(&status, name);
     let leader: u32 = field("Tgid").parse().unwrap_or(pid);
     ensure!(
         leader == pid,
@@ -87,17 +82,34 @@ pub fn check(pid: u32) -> anyhow::Result<()> {
     );
     ensure!(!field("State").starts_with(['Z', 'X']), "process {pid} has ended already");
     ensure!(pid != std::process::id(), "{pid} is scope itself; choose another process");
+    let unreadable = |error| {
+        or_ended(pid, anyhow::Error::new(error).context(format!("cannot tell what {pid} is")))
+    };
     ensure!(
-        !process::is_kernel_thread(pid)?,
+        !process::is_kernel_thread(pid).map_err(unreadable)?,
         "{pid} ({}) is a kernel thread, which has no functions of a program; choose a user process",
         field("Name")
     );
     ensure!(
-        !process::is_32_bit(pid)?,
+        !process::is_32_bit(pid).map_err(unreadable)?,
         "process {pid} ({}) is a 32-bit program; only 64-bit ones can be traced",
         field("Name")
     );
     Ok(())
+}
+
+/// What an error means when the process that it is about ends meanwhile: any file of `/proc` may be gone
+/// half way.
+#[must_use]
+pub fn or_ended(pid: u32, error: anyhow::Error) -> anyhow::Error {
+    let lives = fs::read_to_string(format!("/proc/{pid}/status"))
+        .is_ok_and(|status| !field(&status, "State").starts_with(['Z', 'X']));
+    if lives { error } else { error.context(format!("process {pid} ended before it was recorded")) }
+}
+
+/// A field of `/proc/PID/status`.
+fn field<'a>(status: &'a str, name: &str) -> &'a str {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map_or("", str::trim)
 }
 
 /// The files of a running process: the main executable and the modules named.
@@ -106,9 +118,14 @@ pub fn check(pid: u32) -> anyhow::Result<()> {
 ///
 /// When one cannot be read, or a named module is nowhere.
 pub fn of_process(pid: u32, names: &[String]) -> anyhow::Result<Files> {
+    files_of(pid, names).map_err(|error| or_ended(pid, error))
+}
+
+fn files_of(pid: u32, names: &[String]) -> anyhow::Result<Files> {
     let mappings = process::modules(pid)
         .with_context(|| format!("cannot read the mappings of process {pid}"))?;
-    let main = process::main_module(pid, &mappings)?
+    let main = process::main_module(pid, &mappings)
+        .with_context(|| format!("cannot find the executable of process {pid}"))?
         .with_context(|| format!("process {pid} has no executable mapped; it is ending"))?;
     let mut warnings = Vec::new();
     let mut wanted = vec![main];
