@@ -75,6 +75,12 @@ impl Lost {
         self.entries.saturating_add(self.exits).saturating_add(self.others)
     }
 
+    /// Whether neither this nor the other says of any time up to which something is missing.
+    const fn is_over(&self, other: &Self) -> bool {
+        self.calls_until_ns | self.others_until_ns | other.calls_until_ns | other.others_until_ns
+            == 0
+    }
+
     fn add(&mut self, until_ns: u64, entries: u32, exits: u32, others: u32) {
         self.entries = self.entries.saturating_add(entries.into());
         self.exits = self.exits.saturating_add(exits.into());
@@ -204,8 +210,48 @@ impl State {
             EventKind::Exec { .. } if event.pid != Pid(0) => self.end_other_threads(event),
             _ => {}
         }
-        let everywhere = self.lost;
         let index = self.thread_index(event);
+        self.apply_at(index, number, event)
+    }
+
+    /// Takes events of one thread that concern no other, for as long as `next` writes one, with its
+    /// number, over the one before: it is told how the thread is. The same as [`State::apply`] for
+    /// each of them, in less time; whoever goes through the threads one after the other says with
+    /// [`State::set_moment`] where that led.
+    ///
+    /// # Errors
+    ///
+    /// Those of `next`; what it gave before has been taken.
+    #[inline]
+    pub fn apply_own<E>(
+        &mut self,
+        tid: Tid,
+        // In place: to hand events from function to function costs more than to apply them.
+        mut next: impl FnMut(Option<&ThreadState>, &mut u64, &mut Event) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let everywhere = self.lost;
+        let kind = EventKind::SwitchIn { cpu: 0 };
+        let mut event = Event { time_ns: 0, pid: Pid(0), tid, kind };
+        let mut number = 0;
+        while next(self.thread(tid), &mut number, &mut event)? {
+            let index = self.thread_index(&event);
+            self.apply_at(index, number, &event);
+            // From here on the thread is at hand, unless it is ending.
+            let Some(thread) = self.threads.get_mut(index) else { continue };
+            while thread.tid == tid && thread.run != RunState::Ended {
+                if !next(Some(thread), &mut number, &mut event)? {
+                    return Ok(());
+                }
+                thread.apply(number, &event, &everywhere);
+            }
+            let end = thread.end();
+            self.note_end(None, end);
+        }
+        Ok(())
+    }
+
+    fn apply_at(&mut self, index: usize, number: u64, event: &Event) -> Option<OpenCall> {
+        let everywhere = self.lost;
         let thread = &mut self.threads[index];
         let end_before = thread.end();
         let ended = thread.apply(number, event, &everywhere);
@@ -358,12 +404,36 @@ impl ThreadState {
     }
 
     /// Takes an event of the thread; `everywhere` is what was lost of threads unknown.
+    #[inline]
     fn apply(&mut self, number: u64, event: &Event, everywhere: &Lost) -> Option<OpenCall> {
-        let time_ns = event.time_ns;
-        let mut ended = None;
         if event.pid != Pid(0) {
             self.pid = event.pid;
         }
+        // Nearly all events: calls of a thread that was seen to run, where nothing was lost.
+        if matches!(self.run, RunState::Running { .. }) && self.lost.is_over(everywhere) {
+            match event.kind {
+                EventKind::Enter { function, return_address, stack_pointer, inherited } => {
+                    self.stack.push(OpenCall {
+                        id: number,
+                        function,
+                        entered_ns: event.time_ns,
+                        return_address,
+                        stack_pointer,
+                        inherited,
+                        crosses_gap: false,
+                    });
+                    return None;
+                }
+                EventKind::Leave { .. } => return self.stack.pop(),
+                _ => {}
+            }
+        }
+        self.apply_any(number, event, everywhere)
+    }
+
+    fn apply_any(&mut self, number: u64, event: &Event, everywhere: &Lost) -> Option<OpenCall> {
+        let time_ns = event.time_ns;
+        let mut ended = None;
         match event.kind {
             EventKind::Enter { function, return_address, stack_pointer, inherited } => {
                 let lost_until_ns = self.lost.calls_until_ns.max(everywhere.calls_until_ns);

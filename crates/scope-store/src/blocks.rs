@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use scope_model::{Event, FunctionId, State, Tid};
 
-use crate::sealed::{BlockDecoder, Dictionary, Kind, SealedReader, Sets};
+use crate::sealed::{Dictionary, Kind, SealedReader, Sets};
 use crate::segment::{BlockReader, HotBlock, SegmentReader};
 use crate::view::{Handle, SegmentView};
 use crate::{StoreError, Trace, event_codec};
@@ -265,7 +265,7 @@ impl Trace {
     }
 
     /// The segment of a block, its index, and the block's number there.
-    fn locate(&self, block: usize) -> Result<(&SegmentView, usize, usize), StoreError> {
+    pub(crate) fn locate(&self, block: usize) -> Result<(&SegmentView, usize, usize), StoreError> {
         let layout = self.layout()?;
         let blocks = self.block_count()?;
         if block >= blocks {
@@ -327,15 +327,9 @@ impl Trace {
         reader: &SealedReader,
         local: usize,
     ) -> Result<Vec<Event>, StoreError> {
-        // Taken out while it is used: another thread that reads makes its own.
-        let decoder = self.caches.decoder().take().filter(|(id, _)| *id == reader.id());
-        let mut decoder = match decoder {
-            Some((_, decoder)) => decoder,
-            None => BlockDecoder::new(self.dictionary(reader)?),
-        };
-        let events = decoder.read(reader, local, || self.sealed_checkpoint(reader, local))?;
-        *self.caches.decoder() = Some((reader.id(), decoder));
-        Ok(events)
+        self.with_decoder(reader, |decoder| {
+            decoder.events(reader, local, || self.sealed_checkpoint(reader, local))
+        })
     }
 
     /// The state before the first event of a segment, or after the last segment.

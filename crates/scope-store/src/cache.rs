@@ -9,11 +9,13 @@ use scope_model::{OpenCall, State, ThreadState};
 
 use crate::blocks::Block;
 use crate::pyramid::Level;
-use crate::sealed::{BlockDecoder, Dictionary, Kind, Sets};
+use crate::sealed::{BlockDecoder, Columns, Dictionary, Kind, Sets};
 use crate::summary::Summary;
 
 /// Bytes of decoded blocks that are kept.
 const BLOCK_BYTES: usize = 16 << 20;
+/// Bytes of decompressed columns that are kept: those of some eighty blocks.
+const COLUMN_BYTES: usize = 6 << 20;
 /// Bytes of states that are kept.
 const STATE_BYTES: usize = 8 << 20;
 
@@ -26,6 +28,7 @@ const INDEX_BYTES: usize = 6 << 20;
 #[derive(Debug)]
 pub(crate) struct Caches {
     blocks: Mutex<Lru<BlockKey, Arc<Block>>>,
+    columns: Mutex<Lru<BlockKey, Arc<Columns>>>,
     states: Mutex<States>,
     checkpoints: Mutex<Lru<u64, Arc<State>>>,
     dictionaries: Mutex<Lru<u32, Arc<Dictionary>>>,
@@ -45,6 +48,7 @@ impl Default for Caches {
     fn default() -> Self {
         Self {
             blocks: Mutex::new(Lru::new(BLOCK_BYTES)),
+            columns: Mutex::new(Lru::new(COLUMN_BYTES)),
             states: Mutex::default(),
             checkpoints: Mutex::new(Lru::new(CHECKPOINT_BYTES)),
             dictionaries: Mutex::new(Lru::new(INDEX_BYTES)),
@@ -59,6 +63,11 @@ impl Default for Caches {
 impl Caches {
     pub(crate) fn blocks(&self) -> MutexGuard<'_, Lru<BlockKey, Arc<Block>>> {
         lock(&self.blocks)
+    }
+
+    /// Blocks of which not all was asked for.
+    pub(crate) fn columns(&self) -> MutexGuard<'_, Lru<BlockKey, Arc<Columns>>> {
+        lock(&self.columns)
     }
 
     /// States of hot segments.

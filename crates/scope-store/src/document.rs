@@ -136,8 +136,11 @@ pub(crate) fn parse<T: DeserializeOwned>(
     }
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
     let got = crc32fast::hash(envelope.content.get().as_bytes());
+    // As it is written: an envelope with another case or sign was changed by somebody.
     let expected = u32::from_str_radix(&envelope.checksum, 16)
-        .map_err(|_| malformed(format!("{:?} is not a checksum", envelope.checksum)))?;
+        .ok()
+        .filter(|checksum| format!("{checksum:08x}") == envelope.checksum)
+        .ok_or_else(|| malformed(format!("{:?} is not a checksum", envelope.checksum)))?;
     if got != expected {
         let start = envelope.content.get().as_ptr().addr() - bytes.as_ptr().addr();
         return Err(StoreError::ChecksumMismatch {

@@ -68,7 +68,7 @@ pub struct Events {
 #[derive(Debug)]
 enum Reading {
     Hot(BlockReader),
-    Sealed { reader: Arc<SealedReader>, next: usize, decoder: Option<BlockDecoder> },
+    Sealed { reader: Arc<SealedReader>, next: usize, decoder: Option<Box<BlockDecoder>> },
 }
 
 impl Events {
@@ -229,7 +229,7 @@ fn hot_block(
 fn sealed_block(
     reader: &Arc<SealedReader>,
     next: &mut usize,
-    decoder: &mut Option<BlockDecoder>,
+    decoder: &mut Option<Box<BlockDecoder>>,
     wanted: u64,
     offset: &mut u64,
 ) -> Result<Option<(u64, Vec<Event>)>, StoreError> {
@@ -242,11 +242,11 @@ fn sealed_block(
     *offset = entry.offset;
     let decoder = match decoder {
         Some(decoder) => decoder,
-        None => decoder.insert(BlockDecoder::new(Arc::new(reader.dictionary()?))),
+        None => decoder.insert(Box::new(BlockDecoder::new(Arc::new(reader.dictionary()?)))),
     };
     let dictionary = Arc::clone(decoder.dictionary());
     let events =
-        decoder.read(reader, first, || Ok(Arc::new(reader.checkpoint(first, &dictionary)?)))?;
+        decoder.events(reader, first, || Ok(Arc::new(reader.checkpoint(first, &dictionary)?)))?;
     *next = first + 1;
     Ok(Some((entry.info.first_event, events)))
 }

@@ -32,6 +32,7 @@ pub mod fuzzing;
 mod ledger;
 mod manifest;
 mod mmap;
+mod moments;
 mod pack;
 mod place;
 mod pyramid;
@@ -56,6 +57,7 @@ pub use events::{Events, Position};
 pub use manifest::{
     Clock, ClosedSegment, Host, Manifest, RecorderStats, RecordingState, SegmentEntry, Target,
 };
+pub use moments::{ThreadEvents, concerns};
 pub use pack::pack;
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
 pub use repair::{Repaired, repair};

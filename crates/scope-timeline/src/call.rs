@@ -4,10 +4,9 @@ use scope_model::{
     CallEnd, Event, EventKind, FunctionId, OpenCall, OpenSyscall, Pid, RunState, ThreadName,
     ThreadState, Tid,
 };
-use scope_store::{BlockFilter, Direction};
+use scope_store::{BlockFilter, Direction, ThreadEvents};
 
 use crate::timeline::{duration_ns, happening};
-use crate::track::{concerns, state_of_one};
 use crate::{Cursor, Move, Outcome, Timeline, TimelineError};
 
 /// A call and where its time went.
@@ -135,14 +134,10 @@ impl Timeline<'_> {
         let mut state = None;
         for block in self.trace().blocks_with(filter, Direction::Forward, begin) {
             self.check_interrupt()?;
-            let block = block?;
-            let events = self.trace().block(block)?;
-            let numbers = events.info().first_event..;
-            let state = state.insert(state_of_one(&*self.trace().checkpoint(block)?, event.tid));
-            for (passed, number) in events.events().iter().zip(numbers) {
-                if !concerns(passed, event.tid) {
-                    continue;
-                }
+            let ThreadEvents { before, events } = self.trace().thread_in(block?, event.tid)?;
+            let state = state.insert(before);
+            for (number, passed) in &events {
+                let number = *number;
                 if number > id {
                     account.pass(passed.time_ns, state.thread(event.tid));
                 }

@@ -326,7 +326,7 @@ impl Timeline<'_> {
         let blocks = self.trace().block_count()?;
         let is_open = |block: usize| -> Result<bool, TimelineError> {
             self.check_interrupt()?;
-            let state = self.trace().checkpoint(block)?;
+            let state = self.trace().checkpoint_of(block, tid)?;
             let thread = state.thread(tid);
             let open = thread.and_then(|thread| thread.stack.get(index));
             Ok(open.is_some_and(|open| open.id == call))
@@ -452,7 +452,14 @@ impl Timeline<'_> {
         let (Some(point), gap) = found else { return Ok(Outcome::Stopped(self.stop(tid)?)) };
         let earlier = if point.moment < from { point } else { self.point_at(from, tid)? };
         let event = match point.moment.checked_sub(1) {
-            Some(number) if number >= self.start() => Some(self.event(number)?),
+            Some(number) if number >= self.start() => {
+                let block = self.trace().block_of_event(number)?;
+                let track = block.map(|block| self.track(block, tid)).transpose()?;
+                match track.and_then(|track| track.event_before(point.moment)) {
+                    Some(event) => Some(event),
+                    None => Some(self.event(number)?),
+                }
+            }
             _ => None,
         };
         Ok(Outcome::Moved(Moved {

@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use scope_model::{Event, EventKind, OpenCall, State, ThreadState, Tid};
-use scope_store::Trace;
+use scope_store::{ThreadEvents, Trace};
 
 use crate::TimelineError;
 use crate::place::{Bookmarks, Place, WHOLE};
-use crate::track::{self, Track};
+use crate::track::Track;
 
 /// A snapshot of a trace to travel through.
 ///
@@ -109,9 +110,8 @@ impl<'t> Timeline<'t> {
         if block >= self.trace.block_count()? {
             return self.end();
         }
-        let block = self.trace.block(block)?;
-        let within = block.events().iter().position(|event| event.time_ns > time_ns);
-        Ok(block.info().first_event + within.unwrap_or(block.events().len()) as u64)
+        let within = self.trace.place_after(block, time_ns)?;
+        Ok(self.trace.block_info(block)?.first_event + within as u64)
     }
 
     /// The latest time of an event before a moment, ns; the start of recording before the first.
@@ -124,13 +124,7 @@ impl<'t> Timeline<'t> {
             return Ok(self.trace.manifest().start_ns);
         }
         let (block, within) = self.split(moment)?;
-        let before_ns = self.trace.checkpoint(block)?.latest_ns();
-        if within == 0 {
-            return Ok(before_ns);
-        }
-        let block = self.trace.block(block)?;
-        let times = block.events()[..within].iter().map(|event| event.time_ns);
-        Ok(times.fold(before_ns, u64::max))
+        Ok(self.trace.latest_ns(block, within)?)
     }
 
     /// Finds a moment by name. Names of bookmarks are looked up in `bookmarks`.
@@ -211,15 +205,10 @@ impl<'t> Timeline<'t> {
     /// [`TimelineError::NoSuchEvent`] for a moment beyond the end; what reading the trace gives.
     pub fn state_at(&self, moment: u64) -> Result<State, TimelineError> {
         let (block, within) = self.split(moment)?;
-        let mut state = State::clone(&*self.trace.checkpoint(block)?);
-        if within > 0 {
-            let block = self.trace.block(block)?;
-            let numbers = block.info().first_event..;
-            for (event, number) in block.events()[..within].iter().zip(numbers) {
-                state.apply(number, event);
-            }
+        if within == 0 {
+            return Ok(Arc::unwrap_or_clone(self.trace.checkpoint(block)?));
         }
-        Ok(state)
+        Ok(self.trace.state_in(block, within)?)
     }
 
     /// What one thread was doing at a moment; `None` where it is not known or gone. Costs less than
@@ -230,15 +219,12 @@ impl<'t> Timeline<'t> {
     /// As [`Timeline::state_at`].
     pub fn thread_at(&self, moment: u64, tid: Tid) -> Result<Option<ThreadState>, TimelineError> {
         let (block, within) = self.split(moment)?;
-        let mut state = track::state_of_one(self.trace.checkpoint(block)?.as_ref(), tid);
-        if within > 0 {
-            let block = self.trace.block(block)?;
-            let numbers = block.info().first_event..;
-            for (event, number) in block.events()[..within].iter().zip(numbers) {
-                if track::concerns(event, tid) {
-                    state.apply(number, event);
-                }
-            }
+        if within == 0 {
+            return Ok(self.trace.checkpoint_of(block, tid)?.thread(tid).cloned());
+        }
+        let ThreadEvents { before: mut state, events } = self.trace.thread_in(block, tid)?;
+        for (number, event) in events.iter().take_while(|(number, _)| *number < moment) {
+            state.apply(*number, event);
         }
         Ok(state.thread(tid).cloned())
     }

@@ -5,7 +5,8 @@
 
 use std::rc::Rc;
 
-use scope_model::{Event, EventKind, Pid, State, Tid};
+use scope_model::{Event, EventKind, State, Tid};
+use scope_store::ThreadEvents;
 
 use crate::{Timeline, TimelineError};
 
@@ -22,6 +23,8 @@ pub(crate) struct Track {
     pub(crate) before: Point,
     /// Just after each event of the thread, and each gap of unknown threads.
     pub(crate) points: Vec<Point>,
+    /// The event just before each point.
+    events: Vec<Event>,
 }
 
 /// A thread at a moment.
@@ -63,6 +66,14 @@ impl Track {
     }
 }
 
+impl Track {
+    /// The event just before a moment, if that is one of the points.
+    pub(crate) fn event_before(&self, moment: u64) -> Option<Event> {
+        let at = self.points.binary_search_by_key(&moment, |point| point.moment).ok()?;
+        self.events.get(at).copied()
+    }
+}
+
 impl Timeline<'_> {
     /// The way of a thread through a block.
     pub(crate) fn track(&self, block: usize, tid: Tid) -> Result<Rc<Track>, TimelineError> {
@@ -77,25 +88,23 @@ impl Timeline<'_> {
             return Ok(Rc::clone(&kept[0]));
         }
         self.check_interrupt()?;
-        let checkpoint = self.trace().checkpoint(block)?;
-        let mut state = state_of_one(&checkpoint, tid);
-        let events = self.trace().block(block)?;
+        let ThreadEvents { before: mut state, events: concerning } =
+            self.trace().thread_in(block, tid)?;
         let before = point(&state, tid, info.first_event, None);
-        let mut points = Vec::new();
-        for (event, number) in events.events().iter().zip(info.first_event..) {
-            if !concerns(event, tid) {
-                continue;
-            }
+        let mut points = Vec::with_capacity(concerning.len());
+        let mut events = Vec::with_capacity(concerning.len());
+        for (number, event) in &concerning {
             let depth = state.thread(tid).map_or(0, |thread| thread.stack.len());
-            state.apply(number, event);
+            state.apply(*number, event);
             if event.tid == tid || event.tid == Tid(0) {
                 let mut point = point(&state, tid, number.saturating_add(1), Some(event));
                 point.boundary |= point.depth != depth;
                 points.push(point);
+                events.push(*event);
             }
         }
         let (first_event, end_event) = (info.first_event, info.end_event());
-        let track = Rc::new(Track { tid, first_event, end_event, before, points });
+        let track = Rc::new(Track { tid, first_event, end_event, before, points, events });
         kept.truncate(KEPT - 1);
         kept.insert(0, Rc::clone(&track));
         Ok(track)
@@ -111,26 +120,8 @@ impl Timeline<'_> {
         }
         // The start, or no moment of the trace.
         let (block, _) = self.split(moment)?;
-        Ok(point(&*self.trace().checkpoint(block)?, tid, moment, None))
+        Ok(point(&self.trace().checkpoint_of(block, tid)?, tid, moment, None))
     }
-}
-
-/// The state with this thread alone, and what was lost of threads unknown.
-pub(crate) fn state_of_one(state: &State, tid: Tid) -> State {
-    let thread = state.thread(tid).cloned();
-    let threads = thread.into_iter().collect();
-    State::from_parts(threads, *state.lost(), state.next_event(), state.latest_ns())
-}
-
-/// Whether the state of a thread depends on an event: its own, a gap of unknown threads, and a new
-/// program, which ends the other threads of its process.
-pub(crate) fn concerns(event: &Event, tid: Tid) -> bool {
-    event.tid == tid
-        || match event.kind {
-            EventKind::Gap { .. } => event.tid == Tid(0),
-            EventKind::Exec { .. } => event.pid != Pid(0),
-            _ => false,
-        }
 }
 
 /// The thread in a state; `after` is the event just before, where that is the thread's.

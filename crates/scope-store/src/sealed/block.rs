@@ -8,14 +8,19 @@
 //! - *Times* are differences from event to event.
 //! - *Threads* are ranks in the order of last use: what runs now comes again soon.
 //! - *Operations* say what happened, an entry's shape included. They and all that follows stand thread
-//!   by thread: what one thread does repeats itself, what many do between each other does not.
+//!   by thread: what one thread does repeats itself, what many do between each other does not. How much
+//!   is whose is said first, so that one thread's part, its *lane*, can be decoded alone.
 //! - *Return values* that are neither usual for the function nor the same as the last time.
 //! - *The rest*, LEB128, of scheduler events and of everything rare.
 
-mod decode;
+mod columns;
 mod encode;
+mod lane;
+mod recent;
 
-pub(crate) use decode::decode;
+use scope_model::EventKind;
+
+pub(crate) use columns::Columns;
 pub(crate) use encode::BlockEncoder;
 
 /// Flag: times go back somewhere; their differences have signs.
@@ -23,12 +28,27 @@ const FLAG_BACK: u8 = 1;
 /// Flag: open calls are those of the checkpoint, not those after the block before.
 const FLAG_ANEW: u8 = 2;
 
+/// Flag: there are events of kind [`op::OTHER`], which may concern other threads than their own.
+const FLAG_RARE: u8 = 4;
+
 /// Rank of a thread that is new in the block.
 const RANK_NEW: u8 = 255;
 /// Rank of one that was not used for long: its number in the block is in the rest.
 const RANK_OLD: u8 = 254;
 /// Threads whose order is kept.
 const RANKS: usize = 254;
+
+/// Whether an event is written as [`op::OTHER`].
+const fn is_rare(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::ThreadStart { .. }
+            | EventKind::ThreadExit { .. }
+            | EventKind::Rename { .. }
+            | EventKind::Exec { .. }
+            | EventKind::Gap { .. }
+    )
+}
 
 /// Operations.
 mod op {

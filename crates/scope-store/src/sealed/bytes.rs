@@ -43,6 +43,14 @@ pub(crate) const fn moved(from: u64, difference: u64) -> u64 {
     from.wrapping_add(unzigzag(difference).cast_unsigned())
 }
 
+/// The seven low bits of each of eight bytes, joined: pairs, then pairs of pairs, then all.
+#[inline]
+const fn joined(word: u64) -> u64 {
+    let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+    word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4
+}
+
 /// Reads what was put.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
@@ -68,14 +76,31 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of any size.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(&mut self) -> Decoded<u64> {
-        let first = self.byte()?;
-        if first < 0x80 {
-            return Ok(first.into());
+        let rest = &self.bytes[self.at..];
+        match rest.first() {
+            Some(first) if *first < 0x80 => {
+                self.at += 1;
+                return Ok((*first).into());
+            }
+            _ => {}
         }
-        let mut value = u64::from(first & 0x7f);
-        for shift in (7..64).step_by(7) {
+        if let Some(word) = rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)) {
+            // The high bits of the bytes that end a number, of which the first counts.
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                self.at += (ends.trailing_zeros() / 8 + 1) as usize;
+                return Ok(joined(word & (ends ^ (ends - 1))));
+            }
+        }
+        self.long_number()
+    }
+
+    /// A number byte by byte: a long one, or one near the end.
+    fn long_number(&mut self) -> Decoded<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {

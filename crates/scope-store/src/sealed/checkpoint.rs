@@ -66,11 +66,15 @@ impl CheckpointEncoder {
             .filter(|(before, thread)| *before != Some(*thread))
             .collect();
         put(out, changed.len() as u64);
-        let mut last_tid = 0;
+        let (mut last_tid, mut said) = (0, Vec::new());
         for (before, thread) in changed {
             put(out, difference(last_tid, thread.tid.0.into()));
             last_tid = thread.tid.0.into();
-            self.encode_thread(before.unwrap_or(&nothing), thread, now, out);
+            said.clear();
+            self.encode_thread(before.unwrap_or(&nothing), thread, now, &mut said);
+            // So that a reader of one thread can pass over the others.
+            put(out, said.len() as u64);
+            out.extend_from_slice(&said);
         }
     }
 
@@ -118,28 +122,28 @@ impl CheckpointEncoder {
         let (next_event, latest_ns) = (at.next_event(), at.latest_ns());
         let mut below = Below::of(now.stack[..kept].last(), next_event, latest_ns);
         for call in &now.stack[kept..] {
-            self.encode_call(&below, call, out);
+            encode_call(&self.shapes, &below, call, out);
             below = Below::of(Some(call), next_event, latest_ns);
         }
     }
+}
 
-    fn encode_call(&self, below: &Below, call: &OpenCall, out: &mut Vec<u8>) {
-        let shape = Shape {
-            function: call.function,
-            return_address: call.return_address,
-            below: below.stack_pointer.wrapping_sub(call.stack_pointer),
-            inherited: call.inherited,
-        };
-        let known = self.shapes.get(&shape).map_or(0, |shape| u64::from(*shape) + 1);
-        put(out, known << 1 | u64::from(call.crosses_gap));
-        if known == 0 {
-            put(out, u64::from(call.function.0) << 1 | u64::from(call.inherited));
-            put(out, call.return_address);
-            put(out, difference(0, shape.below));
-        }
-        put(out, difference(below.id, call.id));
-        put(out, difference(below.entered_ns, call.entered_ns));
+fn encode_call(shapes: &FxHashMap<Shape, u32>, below: &Below, call: &OpenCall, out: &mut Vec<u8>) {
+    let shape = Shape {
+        function: call.function,
+        return_address: call.return_address,
+        below: below.stack_pointer.wrapping_sub(call.stack_pointer),
+        inherited: call.inherited,
+    };
+    let known = shapes.get(&shape).map_or(0, |shape| u64::from(*shape) + 1);
+    put(out, known << 1 | u64::from(call.crosses_gap));
+    if known == 0 {
+        put(out, u64::from(call.function.0) << 1 | u64::from(call.inherited));
+        put(out, call.return_address);
+        put(out, difference(0, shape.below));
     }
+    put(out, difference(below.id, call.id));
+    put(out, difference(below.entered_ns, call.entered_ns));
 }
 
 /// What a call is written against: the call below it, or the moment.
@@ -166,20 +170,60 @@ pub(crate) fn decode(
     reader: &mut Reader<'_>,
     dictionary: &Dictionary,
 ) -> Decoded<()> {
-    let next_event = moved(state.next_event(), reader.number()?);
-    let latest_ns = moved(state.latest_ns(), reader.number()?);
-    let lost = lost(reader)?;
-    state.set_moment(lost, next_event, latest_ns);
+    moment(state, reader)?;
     for _ in 0..reader.count()? {
         let gone = state.take_thread(Tid(reader.u32()?));
         gone.ok_or(Corrupt("a thread ends that is not there"))?;
     }
+    each_changed(reader, |tid, reader| {
+        let at = (state.next_event(), state.latest_ns());
+        state.edit_thread(tid, |before| thread(before, at, reader, dictionary))
+    })
+}
+
+/// As [`decode`], of one thread; the others are passed over.
+pub(crate) fn decode_one(
+    state: &mut State,
+    reader: &mut Reader<'_>,
+    dictionary: &Dictionary,
+    wanted: Tid,
+) -> Decoded<()> {
+    moment(state, reader)?;
+    for _ in 0..reader.count()? {
+        let gone = Tid(reader.u32()?);
+        if gone == wanted {
+            state.take_thread(gone).ok_or(Corrupt("a thread ends that is not there"))?;
+        }
+    }
+    each_changed(reader, |tid, reader| {
+        if tid != wanted {
+            return Ok(());
+        }
+        let at = (state.next_event(), state.latest_ns());
+        state.edit_thread(tid, |before| thread(before, at, reader, dictionary))
+    })
+}
+
+/// Reads what is said of no thread in particular.
+fn moment(state: &mut State, reader: &mut Reader<'_>) -> Decoded<()> {
+    let next_event = moved(state.next_event(), reader.number()?);
+    let latest_ns = moved(state.latest_ns(), reader.number()?);
+    let lost = lost(reader)?;
+    state.set_moment(lost, next_event, latest_ns);
+    Ok(())
+}
+
+/// Calls `read` with what is said of each thread that changed.
+fn each_changed(
+    reader: &mut Reader<'_>,
+    mut read: impl FnMut(Tid, &mut Reader<'_>) -> Decoded<()>,
+) -> Decoded<()> {
     let mut tid = 0;
     for _ in 0..reader.count()? {
         tid = moved(tid, reader.number()?);
         let id = Tid(u32::try_from(tid).map_err(|_| Corrupt("a thread id is too large"))?);
-        let at = (state.next_event(), state.latest_ns());
-        state.edit_thread(id, |before| thread(before, at, reader, dictionary))?;
+        let length = reader.count()?;
+        read(id, &mut Reader::new(reader.take(length)?))?;
     }
     Ok(())
 }
@@ -237,9 +281,10 @@ fn thread(
         below = Below::of(Some(&call), next_event, latest_ns);
         thread.stack.push(call);
     }
-    Ok(())
+    reader.end()
 }
 
+#[inline]
 fn call(below: &Below, reader: &mut Reader<'_>, dictionary: &Dictionary) -> Decoded<OpenCall> {
     let word = reader.number()?;
     let shape = match usize::try_from(word >> 1).unwrap_or(usize::MAX).checked_sub(1) {

@@ -30,11 +30,21 @@ pub(super) struct Shape {
     pub(super) inherited: bool,
 }
 
-/// Usual return values, and the latest of each function within a block.
+/// Usual return values, and the latest of each function on a thread within a block.
 #[derive(Clone, Debug)]
-pub(super) struct Values {
-    /// By function id, as far as the dictionary goes: the usual value, the latest one.
-    values: Vec<(u64, u64)>,
+pub(crate) struct Values {
+    /// By function id, as far as the dictionary goes.
+    values: Vec<Value>,
+    /// Number of the thread whose values are noted, over all blocks.
+    now: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Value {
+    usual: u64,
+    latest: u64,
+    /// The thread that `latest` is of.
+    of: u32,
 }
 
 /// The dictionary of one segment.
@@ -52,11 +62,11 @@ impl Dictionary {
     pub(super) fn values(&self) -> Values {
         // Bounded: of functions with larger ids none is taken.
         let length = self.functions.last().map_or(0, |(id, _)| id.index() + 1);
-        let mut values = vec![(0, 0); length];
+        let mut values = vec![Value { usual: 0, latest: 0, of: 0 }; length];
         for (function, usual) in &self.functions {
-            values[function.index()] = (*usual, *usual);
+            values[function.index()].usual = *usual;
         }
-        Values { values }
+        Values { values, now: 0 }
     }
 
     /// Bytes it takes.
@@ -147,21 +157,34 @@ impl Dictionary {
 }
 
 impl Values {
-    /// Forgets the latest values: a block begins.
+    /// Of no function.
+    pub(super) const fn none() -> Self {
+        Self { values: Vec::new(), now: 0 }
+    }
+
+    /// Forgets the latest values: a thread's part of a block begins.
     pub(super) fn begin(&mut self) {
-        self.values.iter_mut().for_each(|(usual, latest)| *latest = *usual);
+        self.now = self.now.wrapping_add(1);
+        if self.now == 0 {
+            self.values.iter_mut().for_each(|value| value.of = 0);
+            self.now = 1;
+        }
     }
 
     /// The usual and the latest return value of a function; 0 for one beyond the dictionary.
     #[inline]
     pub(super) fn of(&self, function: FunctionId) -> (u64, u64) {
-        self.values.get(function.index()).copied().unwrap_or_default()
+        match self.values.get(function.index()) {
+            Some(value) if value.of == self.now => (value.usual, value.latest),
+            Some(value) => (value.usual, value.usual),
+            None => (0, 0),
+        }
     }
 
     #[inline]
-    pub(super) fn set_latest(&mut self, function: FunctionId, value: u64) {
-        if let Some((_, latest)) = self.values.get_mut(function.index()) {
-            *latest = value;
+    pub(super) fn set_latest(&mut self, function: FunctionId, latest: u64) {
+        if let Some(value) = self.values.get_mut(function.index()) {
+            (value.latest, value.of) = (latest, self.now);
         }
     }
 }

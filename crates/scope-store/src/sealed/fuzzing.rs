@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use scope_model::{Event, State};
+use scope_model::{Event, State, Tid};
 
-use super::block::{BlockEncoder, decode};
+use super::block::{BlockEncoder, Columns};
 use super::bytes::Reader;
 use super::checkpoint::{self, CheckpointEncoder};
 use super::dictionary::{Dictionary, DictionaryBuilder};
@@ -49,12 +49,18 @@ fn known(events: &[Event]) -> &'static (Dictionary, Arc<State>) {
 
 pub(crate) fn block(bytes: &[u8], events: &[Event]) {
     let (dictionary, state) = known(events);
-    let mut stacks = Stacks::of(state);
     let mut values = dictionary.values();
     let count = bytes.first().map_or(1, |first| u32::from(*first) * 16 + 1);
-    let state = || Ok(Arc::clone(state));
     for count in [events.len() as u32, count] {
-        let _ = decode(bytes, (count, 1_000), dictionary, &mut values, &mut stacks, state);
+        let mut columns = Columns::default();
+        if columns.read(bytes, (count, 1_000), dictionary).is_err() {
+            continue;
+        }
+        let _ = columns.events(dictionary, &mut values, &mut Stacks::of(state));
+        let _ = columns.replay(count as usize / 2, &mut State::clone(state), dictionary);
+        for thread in state.threads() {
+            let _ = columns.events_of(thread.tid, Some(thread), dictionary, &mut values);
+        }
     }
 }
 
@@ -73,6 +79,11 @@ pub(crate) fn sections(bytes: &[u8], events: &[Event]) {
             while reader.left() > 0
                 && checkpoint::decode(&mut state, &mut reader, dictionary).is_ok()
             {}
+            let mut reader = Reader::new(content);
+            while reader.left() > 0
+                && checkpoint::decode_one(&mut state, &mut reader, dictionary, Tid(1)).is_ok()
+            {
+            }
         }
         3 | 4 => {
             if let Ok(sets) = Sets::decode(content) {
@@ -89,7 +100,7 @@ pub(crate) fn sections(bytes: &[u8], events: &[Event]) {
                 let range = Span { start_ns: 100, end_ns: u64::MAX - 5 };
                 let mut painter = Painter::new(range, 9);
                 level.threads.iter().for_each(|thread| painter.thread(&level, thread, range));
-                drop(painter.finish(scope_model::Tid(1)));
+                drop(painter.finish(Tid(1)));
             }
         }
     }

@@ -19,6 +19,7 @@ mod sets;
 mod stacks;
 mod writer;
 
+pub(crate) use block::Columns;
 pub(crate) use dictionary::Dictionary;
 pub(crate) use file::{Index, Kind};
 pub(crate) use reader::{BlockDecoder, SealedReader};

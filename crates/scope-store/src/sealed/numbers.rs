@@ -71,6 +71,25 @@ static TOKENS: [(u8, u64); 256] = {
     tokens
 };
 
+/// How many bits follow tokens.
+pub(crate) fn bits_of(tokens: &[u8]) -> usize {
+    tokens.iter().map(|token| usize::from(TOKENS[usize::from(*token)].0)).sum()
+}
+
+/// Calls `each` with all numbers of a column. `bits` must end with [`PADDING`] bytes of zero.
+#[inline]
+pub(crate) fn each_number(tokens: &[u8], bits: &[u8], mut each: impl FnMut(u64)) -> Decoded<()> {
+    if bits_of(tokens).div_ceil(8) + PADDING != bits.len() {
+        return Err(Corrupt("a column has another length than its numbers"));
+    }
+    // There are as many bits as the tokens ask for: nothing below fails.
+    let mut reader = NumberReader::new(tokens, bits, 0);
+    while reader.tokens.len() > 0 {
+        each(reader.next()?);
+    }
+    Ok(())
+}
+
 /// Numbers being read.
 #[derive(Debug)]
 pub(crate) struct NumberReader<'a> {
@@ -81,14 +100,13 @@ pub(crate) struct NumberReader<'a> {
 }
 
 impl<'a> NumberReader<'a> {
-    /// `bits` must end with [`PADDING`] bytes of zero.
-    pub(crate) fn new(tokens: &'a [u8], bits: &'a [u8]) -> Self {
-        Self { tokens: tokens.iter(), bits, at: 0 }
+    /// Numbers whose first has its bits at bit `at`. `bits` must end with [`PADDING`] bytes of zero.
+    pub(crate) fn new(tokens: &'a [u8], bits: &'a [u8], at: usize) -> Self {
+        Self { tokens: tokens.iter(), bits, at }
     }
 
-    /// The next number. Where there are too few bits it is some number, and [`NumberReader::end`]
-    /// will say so.
-    #[inline]
+    /// The next number.
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Decoded<u64> {
         let token = *self.tokens.next().ok_or(Corrupt("a column has too few numbers"))?;
         let (low, high) = TOKENS[usize::from(token)];
@@ -104,12 +122,12 @@ impl<'a> NumberReader<'a> {
         Ok(high | value & ((1 << low) - 1))
     }
 
-    /// All must have been read, and there must have been as many bits.
+    /// All must have been read.
     pub(crate) fn end(&self) -> Decoded<()> {
-        if self.tokens.len() == 0 && self.at.div_ceil(8) + PADDING == self.bits.len() {
+        if self.tokens.len() == 0 {
             Ok(())
         } else {
-            Err(Corrupt("a column has another length than its numbers"))
+            Err(Corrupt("a column has more numbers than are used"))
         }
     }
 }
@@ -131,7 +149,7 @@ mod tests {
             values.iter().for_each(|value| writer.push(*value));
             writer.finish();
             writer.bits.extend([0; PADDING]);
-            let mut reader = NumberReader::new(&writer.tokens, &writer.bits);
+            let mut reader = NumberReader::new(&writer.tokens, &writer.bits, 0);
             for value in values {
                 prop_assert_eq!(reader.next(), Ok(value));
             }
@@ -140,11 +158,23 @@ mod tests {
         }
 
         #[test]
+        fn all_numbers_come_back_at_once(values in prop::collection::vec(any_size(), 0..300)) {
+            let mut writer = NumberWriter::default();
+            values.iter().for_each(|value| writer.push(*value));
+            writer.finish();
+            writer.bits.extend([0; PADDING]);
+            let mut read = Vec::new();
+            let done = each_number(&writer.tokens, &writer.bits, |value| read.push(value));
+            prop_assert_eq!(done, Ok(()));
+            prop_assert_eq!(read, values);
+        }
+
+        #[test]
         fn any_bytes_are_numbers_or_an_error(
             tokens in prop::collection::vec(any::<u8>(), 0..40),
             bits in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            let mut reader = NumberReader::new(&tokens, &bits);
+            let mut reader = NumberReader::new(&tokens, &bits, 0);
             while reader.next().is_ok() {}
         }
     }
@@ -157,7 +187,7 @@ mod tests {
         values.iter().for_each(|value| writer.push(*value));
         writer.finish();
         writer.bits.extend([0; PADDING]);
-        let mut reader = NumberReader::new(&writer.tokens, &writer.bits);
+        let mut reader = NumberReader::new(&writer.tokens, &writer.bits, 0);
         assert!(values.iter().all(|value| reader.next() == Ok(*value)));
     }
 }

@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use scope_model::{Event, State};
+use scope_model::{Event, State, ThreadState, Tid};
 
-use super::block;
+use super::block::Columns;
 use super::bytes::{Corrupt, Decoded, Reader};
 use super::checkpoint;
 use super::dictionary::{Dictionary, Values};
@@ -21,6 +21,9 @@ use crate::block::{BlockHeader, Encoding, HEADER_SIZE as BLOCK_HEADER, HeaderErr
 use crate::segment::SegmentHeader;
 use crate::source::Source;
 use crate::{FORMAT_VERSION, StoreError};
+
+/// Parts up to so many bytes are read without a look at the length of the file.
+const MOST_UNCHECKED: u32 = 1 << 20;
 
 /// An open sealed segment whose header has been checked.
 #[derive(Debug)]
@@ -38,11 +41,13 @@ pub(crate) struct SealedReader {
 #[derive(Debug)]
 pub(crate) struct BlockDecoder {
     dictionary: Arc<Dictionary>,
-    values: Values,
+    /// Made when it is first needed: a state has no return values.
+    values: Option<Values>,
     stacks: Stacks,
     /// The block that `stacks` are of.
     next_block: usize,
     payload: Vec<u8>,
+    columns: Columns,
 }
 
 impl SealedReader {
@@ -149,6 +154,26 @@ impl SealedReader {
         block: usize,
         dictionary: &Dictionary,
     ) -> Result<State, StoreError> {
+        self.checkpoint_with(block, |state, reader| checkpoint::decode(state, reader, dictionary))
+    }
+
+    /// The checkpoint of a block with one thread of it.
+    pub(crate) fn checkpoint_of(
+        &self,
+        block: usize,
+        tid: Tid,
+        dictionary: &Dictionary,
+    ) -> Result<State, StoreError> {
+        self.checkpoint_with(block, |state, reader| {
+            checkpoint::decode_one(state, reader, dictionary, tid)
+        })
+    }
+
+    fn checkpoint_with(
+        &self,
+        block: usize,
+        decode: impl Fn(&mut State, &mut Reader<'_>) -> Decoded<()>,
+    ) -> Result<State, StoreError> {
         let first_event = self.block(block)?.info.first_event;
         let groups = &self.index()?.groups;
         let after = groups.partition_point(|group| group.first_block as usize <= block);
@@ -160,7 +185,7 @@ impl SealedReader {
         let mut reader = Reader::new(&content);
         let mut state = State::new();
         for _ in group.first_block as usize..=block {
-            checkpoint::decode(&mut state, &mut reader, dictionary).map_err(corrupt)?;
+            decode(&mut state, &mut reader).map_err(corrupt)?;
         }
         if state.next_event() != first_event {
             return Err(self.malformed(group.offset, "a checkpoint is of another event"));
@@ -213,8 +238,7 @@ impl SealedReader {
         if offset.checked_add(length.into()).is_none_or(|end| end > self.bytes) {
             return Err(self.malformed(offset, "a part lies beyond the end of the file"));
         }
-        // Bounded: it lies within the file, whose length the system knows.
-        self.check_length()?;
+        self.check_bound(length)?;
         let mut stored = vec![0; length as usize];
         self.read_at(&mut stored, offset)?;
         self.check(offset, &stored, crc)?;
@@ -222,6 +246,11 @@ impl SealedReader {
         unpack(&mut reader, MOST_SECTION_BYTES, out)
             .and_then(|()| reader.end())
             .map_err(|Corrupt(what)| self.malformed(offset, what))
+    }
+
+    /// Memory for a part that is long is taken only if the file is as long as it is said to be.
+    fn check_bound(&self, length: u32) -> Result<(), StoreError> {
+        if length > MOST_UNCHECKED { self.check_length() } else { Ok(()) }
     }
 
     /// The file must be as long as the manifest says.
@@ -239,7 +268,8 @@ impl SealedReader {
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), StoreError> {
         self.source.read_exact_at(bytes, offset).map_err(|source| match self.check_length() {
-            Err(truncated) if source.kind() == ErrorKind::UnexpectedEof => truncated,
+            // A file that is short or gone says more than what the read says of it.
+            Err(known) if known_by_length(source.kind()) => known,
             _ => StoreError::io("read", &self.path, 0)(source),
         })
     }
@@ -274,8 +304,8 @@ impl SealedReader {
         let at = entry.offset;
         let length = (entry.bytes as usize).checked_sub(BLOCK_HEADER);
         let length = length.ok_or_else(|| self.malformed(at, "a block is too short"))?;
-        // Header and payload in one read. Bounded by the file's length.
-        self.check_length()?;
+        // Header and payload in one read.
+        self.check_bound(entry.bytes)?;
         payload.resize(entry.bytes as usize, 0);
         self.read_at(payload, at)?;
         let header = payload.first_chunk::<BLOCK_HEADER>().map(BlockHeader::decode);
@@ -305,54 +335,114 @@ impl SealedReader {
     }
 }
 
+const fn known_by_length(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::NotFound)
+}
+
 impl BlockDecoder {
     pub(crate) fn new(dictionary: Arc<Dictionary>) -> Self {
         Self {
-            values: dictionary.values(),
+            values: None,
             dictionary,
             stacks: Stacks::default(),
             next_block: usize::MAX,
             payload: Vec::new(),
+            columns: Columns::default(),
         }
     }
 
     /// The events of a block. Cheapest in ascending order: otherwise, and where a block asks for
     /// it, `state` is asked for the state at its start.
-    pub(crate) fn read(
+    pub(crate) fn events(
         &mut self,
         segment: &SealedReader,
         block: usize,
         state: impl Fn() -> Result<Arc<State>, StoreError>,
     ) -> Result<Vec<Event>, StoreError> {
+        let mut columns = std::mem::take(&mut self.columns);
+        let events = self
+            .read(segment, block, &mut columns)
+            .and_then(|()| self.events_in(segment, block, &columns, state));
+        self.columns = columns;
+        events
+    }
+
+    /// The columns of a block.
+    pub(crate) fn columns(
+        &mut self,
+        segment: &SealedReader,
+        block: usize,
+    ) -> Result<Columns, StoreError> {
+        let mut columns = Columns::default();
+        self.read(segment, block, &mut columns)?;
+        Ok(columns)
+    }
+
+    fn read(
+        &mut self,
+        segment: &SealedReader,
+        block: usize,
+        columns: &mut Columns,
+    ) -> Result<(), StoreError> {
         let entry = segment.block(block)?;
         segment.payload(entry, &mut self.payload)?;
-        if self.next_block != block {
+        let payload = &self.payload[BLOCK_HEADER..];
+        let head = (entry.info.events, entry.info.first_ns);
+        columns
+            .read(payload, head, &self.dictionary)
+            .map_err(|Corrupt(what)| segment.malformed(entry.offset, what))
+    }
+
+    /// As [`BlockDecoder::events`], from columns that were read before.
+    pub(crate) fn events_in(
+        &mut self,
+        segment: &SealedReader,
+        block: usize,
+        columns: &Columns,
+        state: impl Fn() -> Result<Arc<State>, StoreError>,
+    ) -> Result<Vec<Event>, StoreError> {
+        if self.next_block != block || columns.is_anew() {
             self.stacks = Stacks::of(&*state()?);
         }
         // After an error the open calls are those of nowhere.
         self.next_block = usize::MAX;
-        let mut state_error = None;
-        let events = block::decode(
-            &self.payload[BLOCK_HEADER..],
-            (entry.info.events, entry.info.first_ns),
-            &self.dictionary,
-            &mut self.values,
-            &mut self.stacks,
-            || {
-                state().map_err(|error| {
-                    state_error = Some(error);
-                    Corrupt("its checkpoint cannot be read")
-                })
-            },
-        );
-        match (events, state_error) {
-            (Ok(events), _) => {
-                self.next_block = block + 1;
-                Ok(events)
-            }
-            (Err(_), Some(error)) => Err(error),
-            (Err(Corrupt(what)), None) => Err(segment.malformed(entry.offset, what)),
-        }
+        let values = self.values.get_or_insert_with(|| self.dictionary.values());
+        let events = columns.events(&self.dictionary, values, &mut self.stacks);
+        let events = events.map_err(|error| self.malformed(segment, block, error))?;
+        self.next_block = block + 1;
+        Ok(events)
+    }
+
+    /// See [`Columns::events_of`].
+    pub(crate) fn events_of(
+        &mut self,
+        (segment, block): (&SealedReader, usize),
+        columns: &Columns,
+        tid: Tid,
+        thread: Option<&ThreadState>,
+    ) -> Result<Vec<(u16, Event)>, StoreError> {
+        let values = self.values.get_or_insert_with(|| self.dictionary.values());
+        columns
+            .events_of(tid, thread, &self.dictionary, values)
+            .map_err(|error| self.malformed(segment, block, error))
+    }
+
+    /// See [`Columns::replay`].
+    pub(crate) fn replay(
+        &mut self,
+        (segment, block): (&SealedReader, usize),
+        columns: &Columns,
+        end: usize,
+        state: &mut State,
+    ) -> Result<(), StoreError> {
+        columns
+            .replay(end, state, &self.dictionary)
+            .map_err(|error| self.malformed(segment, block, error))
+    }
+
+    fn malformed(&self, segment: &SealedReader, block: usize, error: Corrupt) -> StoreError {
+        let offset = segment.block(block).map_or(0, |entry| entry.offset);
+        segment.malformed(offset, error.0)
     }
 
     pub(crate) fn dictionary(&self) -> &Arc<Dictionary> {

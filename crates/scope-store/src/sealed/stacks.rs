@@ -6,13 +6,25 @@
 //! where they part and has the decoder begin anew.
 
 use rustc_hash::FxHashMap;
-use scope_model::{EventKind, FunctionId, State, Tid};
+use scope_model::{EventKind, FunctionId, OpenCall, State, ThreadState, Tid};
 
 /// An open call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) function: FunctionId,
     pub(crate) stack_pointer: u64,
+}
+
+impl Frame {
+    #[inline]
+    pub(crate) fn of(call: &OpenCall) -> Self {
+        Self { function: call.function, stack_pointer: call.stack_pointer }
+    }
+
+    /// The open calls of a thread, outermost first.
+    pub(crate) fn stack_of(thread: &ThreadState) -> Vec<Self> {
+        thread.stack.iter().map(Self::of).collect()
+    }
 }
 
 /// The open calls of all threads.
@@ -28,11 +40,7 @@ impl Stacks {
         let mut stacks = Self::default();
         for thread in state.threads().iter().filter(|thread| !thread.stack.is_empty()) {
             let slot = stacks.slot(thread.tid);
-            stacks.stacks[slot] = thread
-                .stack
-                .iter()
-                .map(|call| Frame { function: call.function, stack_pointer: call.stack_pointer })
-                .collect();
+            stacks.stacks[slot] = Frame::stack_of(thread);
         }
         stacks
     }
@@ -62,7 +70,7 @@ impl Stacks {
             open_there += 1;
             let Some(slot) = self.slots.get(&thread.tid) else { return false };
             let stack = &self.stacks[*slot as usize];
-            let same = |(here, there): (&Frame, &scope_model::OpenCall)| {
+            let same = |(here, there): (&Frame, &OpenCall)| {
                 here.function == there.function && here.stack_pointer == there.stack_pointer
             };
             if stack.len() != thread.stack.len() || !stack.iter().zip(&thread.stack).all(same) {

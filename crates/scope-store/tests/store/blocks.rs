@@ -1,7 +1,7 @@
 //! Random access gives what reading from the start gives.
 
-use scope_model::{Event, State};
-use scope_store::{BlockFilter, Direction, StoreError, Trace};
+use scope_model::{Event, State, Tid};
+use scope_store::{BlockFilter, Direction, StoreError, Trace, concerns};
 
 use crate::support::{create, event_range, finish, place};
 
@@ -14,6 +14,9 @@ pub(crate) fn check_access(trace: &Trace, events: &[Event]) {
     for number in 0..blocks {
         let info = trace.block_info(number).unwrap();
         assert_eq!(info.first_event, state.next_event());
+        // First, while nothing of the block is remembered.
+        let own = &events[info.first_event as usize..info.end_event() as usize];
+        check_moments(trace, number, &state, own);
         assert_eq!(*trace.checkpoint(number).unwrap(), state, "checkpoint of block {number}");
         let block = trace.block(number).unwrap();
         let range = info.first_event as usize..info.end_event() as usize;
@@ -37,6 +40,41 @@ pub(crate) fn check_access(trace: &Trace, events: &[Event]) {
     assert_eq!(trace.block_of_event(events.len() as u64).unwrap(), None);
     if latest_ns < u64::MAX {
         assert_eq!(trace.block_at_time(latest_ns + 1).unwrap(), blocks);
+    }
+}
+
+/// Checks what is said of moments within a block of these events, before which the threads are in
+/// `before`.
+fn check_moments(trace: &Trace, block: usize, before: &State, events: &[Event]) {
+    let first = before.next_event();
+    for within in [events.len() / 3, events.len() - 1, events.len(), 0] {
+        let mut state = before.clone();
+        events[..within].iter().zip(first..).for_each(|(event, number)| {
+            state.apply(number, event);
+        });
+        assert_eq!(trace.state_in(block, within).unwrap(), state, "{within} events into {block}");
+        assert_eq!(trace.latest_ns(block, within).unwrap(), state.latest_ns());
+        let time_ns = events[within.min(events.len() - 1)].time_ns;
+        let after = events.iter().position(|event| event.time_ns > time_ns);
+        assert_eq!(trace.place_after(block, time_ns).unwrap(), after.unwrap_or(events.len()));
+    }
+    let mut threads: Vec<Tid> = events.iter().map(|event| event.tid).collect();
+    threads.extend(before.threads().iter().map(|thread| thread.tid));
+    threads.sort_unstable();
+    threads.dedup();
+    for tid in threads.into_iter().take(4) {
+        let own = trace.thread_in(block, tid).unwrap();
+        assert_eq!(own.before.thread(tid), before.thread(tid));
+        assert_eq!(
+            (own.before.lost(), own.before.latest_ns(), own.before.next_event()),
+            (before.lost(), before.latest_ns(), first)
+        );
+        let expected: Vec<_> = (first..)
+            .zip(events)
+            .filter(|(_, event)| concerns(event, tid))
+            .map(|(number, event)| (number, *event))
+            .collect();
+        assert_eq!(own.events, expected, "events of {tid:?} in {block}");
     }
 }
 

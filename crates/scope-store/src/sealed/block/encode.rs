@@ -8,7 +8,9 @@ use super::super::dictionary::{Dictionary, Shape, Values, above};
 use super::super::numbers::NumberWriter;
 use super::super::packed::Packer;
 use super::super::stacks::{Frame, Stacks, clears};
-use super::{FLAG_ANEW, FLAG_BACK, RANK_NEW, RANK_OLD, RANKS, SHORT_SHAPES, op};
+use super::{
+    FLAG_ANEW, FLAG_BACK, FLAG_RARE, RANK_NEW, RANK_OLD, RANKS, SHORT_SHAPES, is_rare, op,
+};
 use crate::event_codec;
 
 /// Encodes the blocks of one segment, one after the other.
@@ -49,8 +51,10 @@ struct Member {
     thread: u32,
     /// Its events: places in the block.
     events: Vec<u32>,
-    /// Length of its operations.
+    /// Length of its operations, and of what they need of the rest; its return values.
     operations: usize,
+    rest: usize,
+    values: usize,
 }
 
 /// What is known of a thread while its events are encoded.
@@ -128,7 +132,10 @@ impl BlockEncoder {
             let mut context = Context { pid, root: 0, cpu: 0, syscall: 0 };
             let slot = self.stacks.slot(member.tid);
             let stack = self.stacks.stack(slot);
-            let before = self.columns.operations.len();
+            let columns = &self.columns;
+            let before =
+                (columns.operations.len(), columns.rest.len(), columns.values.tokens.len());
+            self.values.begin();
             for place in &member.events {
                 operation(
                     &events[*place as usize],
@@ -139,7 +146,13 @@ impl BlockEncoder {
                     &mut self.columns,
                 );
             }
-            member.operations = self.columns.operations.len() - before;
+            let columns = &self.columns;
+            member.operations = columns.operations.len() - before.0;
+            member.rest = columns.rest.len() - before.1;
+            member.values = columns.values.tokens.len() - before.2;
+        }
+        if events.iter().any(|event| is_rare(&event.kind)) {
+            flags |= FLAG_RARE;
         }
         out.push(flags);
         self.write(out);
@@ -152,7 +165,6 @@ impl BlockEncoder {
         self.members.clear();
         self.recent.clear();
         self.member_of.clear();
-        self.values.begin();
         let columns = &mut self.columns;
         columns.times.clear();
         columns.values.clear();
@@ -190,7 +202,14 @@ impl BlockEncoder {
             None if member == u32::MAX => {
                 member = self.members.len() as u32;
                 self.of_thread[thread as usize] = member;
-                self.members.push(Member { tid, thread, events: Vec::new(), operations: 0 });
+                self.members.push(Member {
+                    tid,
+                    thread,
+                    events: Vec::new(),
+                    operations: 0,
+                    rest: 0,
+                    values: 0,
+                });
                 self.columns.threads.push(RANK_NEW);
             }
             None => {
@@ -210,7 +229,10 @@ impl BlockEncoder {
         put(&mut columns.whole_rest, self.members.len() as u64);
         for member in &self.members {
             put(&mut columns.whole_rest, member.thread.into());
+            put(&mut columns.whole_rest, member.events.len() as u64);
             put(&mut columns.whole_rest, member.operations as u64);
+            put(&mut columns.whole_rest, member.rest as u64);
+            put(&mut columns.whole_rest, member.values as u64);
         }
         columns.whole_rest.extend_from_slice(&columns.old);
         columns.whole_rest.extend_from_slice(&columns.rest);

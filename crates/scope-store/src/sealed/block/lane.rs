@@ -1,0 +1,211 @@
+//! One thread's part of a block, decoded event by event.
+
+use scope_model::{CallEnd, EventKind, FunctionId, Pid, Tid};
+
+use super::super::bytes::{Corrupt, Decoded, Reader, moved, unzigzag};
+use super::super::dictionary::{Dictionary, Shape, Values};
+use super::super::numbers::NumberReader;
+use super::super::stacks::Frame;
+use super::{SHORT_SHAPES, op};
+use crate::event_codec::{self, Fields};
+
+/// What the events of a thread are decoded from.
+pub(super) struct Lane<'a> {
+    pub(super) tid: Tid,
+    /// Process of the event decoded last.
+    pub(super) pid: Pid,
+    /// Stack pointer of the outermost call before, cpu and system call said last.
+    root: u64,
+    cpu: u16,
+    syscall: u32,
+    /// Whether the block says that it has events that may concern other threads.
+    rare: bool,
+    operations: std::slice::Iter<'a, u8>,
+    returned: NumberReader<'a>,
+    rest: Reader<'a>,
+}
+
+impl<'a> Lane<'a> {
+    pub(super) fn new(
+        (tid, pid): (Tid, Pid),
+        rare: bool,
+        operations: &'a [u8],
+        returned: NumberReader<'a>,
+        rest: &'a [u8],
+    ) -> Self {
+        let (operations, rest) = (operations.iter(), Reader::new(rest));
+        Self { tid, pid, root: 0, cpu: 0, syscall: 0, rare, operations, returned, rest }
+    }
+
+    /// All that belongs to the thread must have been used.
+    pub(super) fn end(&self) -> Decoded<()> {
+        if self.operations.len() > 0 {
+            return Err(Corrupt("a block has operations without events"));
+        }
+        self.returned.end()?;
+        self.rest.end()
+    }
+
+    #[inline]
+    fn operation(&mut self) -> Decoded<u8> {
+        self.operations.next().copied().ok_or(Corrupt("a thread has fewer operations than events"))
+    }
+
+    /// The next event of the thread, whose innermost open call is `top`.
+    #[inline(always)]
+    pub(super) fn next(
+        &mut self,
+        dictionary: &Dictionary,
+        values: &mut Values,
+        top: Option<Frame>,
+        // Written in place: to hand events from function to function costs more than to decode them.
+        kind: &mut EventKind,
+    ) -> Decoded<()> {
+        let mut operation = self.operation()?;
+        while operation == op::PROCESS {
+            self.pid = Pid(self.rest.u32()?);
+            operation = self.operation()?;
+        }
+        match operation {
+            op::SHAPE.. => {
+                let shape = usize::from(operation - op::SHAPE);
+                self.enter(dictionary.shapes.get(shape), top, kind)
+            }
+            op::RETURN_USUAL | op::RETURN_LATEST | op::RETURN => {
+                let frame = top.ok_or(Corrupt("a call ends that is not open"))?;
+                let (usual, latest) = values.of(frame.function);
+                let mut return_value = if operation == op::RETURN_USUAL { usual } else { latest };
+                if operation == op::RETURN {
+                    return_value = moved(latest, self.returned.next()?);
+                    values.set_latest(frame.function, return_value);
+                }
+                *kind = EventKind::Leave {
+                    function: frame.function,
+                    end: CallEnd::Returned,
+                    return_value,
+                    crosses_gap: false,
+                };
+                Ok(())
+            }
+            op::SHAPE_LONG..op::SHAPE => {
+                let low = usize::from(self.operation()?);
+                let shape = SHORT_SHAPES + (usize::from(operation - op::SHAPE_LONG) << 8 | low);
+                self.enter(dictionary.shapes.get(shape), top, kind)
+            }
+            operation => self.seldom(operation, top, kind),
+        }
+    }
+
+    #[inline(always)]
+    fn enter(
+        &mut self,
+        shape: Option<&Shape>,
+        top: Option<Frame>,
+        kind: &mut EventKind,
+    ) -> Decoded<()> {
+        let shape = shape.ok_or(Corrupt("a shape is not in the dictionary"))?;
+        let stack_pointer = top.map_or(self.root, |caller| caller.stack_pointer);
+        let stack_pointer = stack_pointer.wrapping_sub(shape.below);
+        if top.is_none() {
+            self.root = stack_pointer;
+        }
+        *kind = EventKind::Enter {
+            function: shape.function,
+            return_address: shape.return_address,
+            stack_pointer,
+            inherited: shape.inherited,
+        };
+        Ok(())
+    }
+
+    fn leave(&mut self, top: Option<Frame>) -> Decoded<EventKind> {
+        let word = self.rest.byte()?;
+        let end =
+            CallEnd::from_number(word >> 2).ok_or(Corrupt("a call ends in an unknown way"))?;
+        let function = if word & 2 == 0 {
+            top.ok_or(Corrupt("a call ends that is not open"))?.function
+        } else {
+            FunctionId(self.rest.u32()?)
+        };
+        Ok(EventKind::Leave {
+            function,
+            end,
+            return_value: self.rest.number()?,
+            crosses_gap: word & 1 == 1,
+        })
+    }
+
+    /// What is not a call that everybody makes.
+    #[inline(never)]
+    fn seldom(&mut self, operation: u8, top: Option<Frame>, kind: &mut EventKind) -> Decoded<()> {
+        const LARGE: Corrupt = Corrupt("a number is too large");
+        let narrow = |number: u64| u32::try_from(number).map_err(|_| LARGE);
+        let rest = &mut self.rest;
+        *kind = match operation {
+            op::ENTER => {
+                let word = rest.number()?;
+                let shape = Shape {
+                    function: FunctionId(narrow(word >> 1)?),
+                    inherited: word & 1 == 1,
+                    return_address: rest.number()?,
+                    below: moved(0, rest.number()?),
+                };
+                return self.enter(Some(&shape), top, kind);
+            }
+            op::LEAVE => self.leave(top)?,
+            op::SWITCH_IN => {
+                self.cpu = rest.u16()?;
+                EventKind::SwitchIn { cpu: self.cpu }
+            }
+            op::SWITCH_OUT => {
+                let word = rest.number()?;
+                if word & 1 == 1 {
+                    self.cpu = rest.u16()?;
+                }
+                EventKind::SwitchOut { cpu: self.cpu, state: narrow(word >> 1)? }
+            }
+            op::WAKING => {
+                let word = rest.number()?;
+                let waker = i64::from(self.tid.0).checked_add(unzigzag(word >> 1));
+                let waker = waker.and_then(|waker| u32::try_from(waker).ok()).ok_or(LARGE)?;
+                let waker_pid = if word & 1 == 1 { Pid(rest.u32()?) } else { self.pid };
+                EventKind::Waking { waker: Tid(waker), waker_pid }
+            }
+            op::SYSCALL_ENTER => {
+                self.syscall = rest.u32()?;
+                EventKind::SyscallEnter { number: self.syscall }
+            }
+            op::SYSCALL_EXIT => {
+                self.syscall = narrow(moved(self.syscall.into(), rest.number()?))?;
+                EventKind::SyscallExit { number: self.syscall, result: unzigzag(rest.number()?) }
+            }
+            op::OTHER => self.other()?,
+            _ => return Err(Corrupt("an operation is unknown")),
+        };
+        Ok(())
+    }
+
+    fn other(&mut self) -> Decoded<EventKind> {
+        let rest = &mut self.rest;
+        let fields = Fields {
+            kind: rest.byte()?,
+            flag: match rest.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err(Corrupt("an event has unknown flags")),
+            },
+            small: rest.u16()?,
+            id: rest.u32()?,
+            a: rest.number()?,
+            b: rest.number()?,
+        };
+        let kind = event_codec::checked_kind_of(&fields).map_err(Corrupt)?;
+        if !super::is_rare(&kind) {
+            return Err(Corrupt("an event is written as others of its kind are not"));
+        }
+        if !self.rare {
+            return Err(Corrupt("a block has events that it says it has not"));
+        }
+        Ok(kind)
+    }
+}
