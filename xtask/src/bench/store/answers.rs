@@ -61,9 +61,9 @@ pub fn report(answers: &Answers, prefix: &str, results: &mut Results) {
             .to_vec(),
     ];
     let all = answers.steps.first_and_following();
-    let kinds =
-        answers.steps.kinds.iter().map(|(name, first, following)| (*name, first, following));
-    for (name, first, following) in kinds.chain([("all kinds", &all.0, &all.1)]) {
+    let kinds = answers.steps.kinds.iter();
+    let rows_of = kinds.map(|kind| (kind.name, &kind.first, &kind.following));
+    for (name, first, following) in rows_of.chain([("all but in_thread", &all.0, &all.1)]) {
         let mut row = vec![name.to_owned()];
         for times in [first, following] {
             row.extend([0.5, 0.99, 1.0].map(|share| format!("{:.1}", times.micros(share))));
@@ -71,13 +71,14 @@ pub fn report(answers: &Answers, prefix: &str, results: &mut Results) {
         row.push((first.len() + following.len()).to_string());
         rows.push(row);
     }
-    for (name, first, following) in &answers.steps.kinds {
-        let mut both = first.clone();
-        both.extend(following);
-        results.number(&format!("{prefix}step_{name}_p50_us"), both.micros(0.5));
-        results.number(&format!("{prefix}step_{name}_p99_us"), both.micros(0.99));
-        results.number(&format!("{prefix}step_{name}_first_p99_us"), first.micros(0.99));
-        results.number(&format!("{prefix}step_{name}_following_p99_us"), following.micros(0.99));
+    for kind in &answers.steps.kinds {
+        let mut both = kind.first.clone();
+        both.extend(&kind.following);
+        let name = format!("{prefix}step_{}", kind.name);
+        results.number(&format!("{name}_p50_us"), both.micros(0.5));
+        results.number(&format!("{name}_p99_us"), both.micros(0.99));
+        results.number(&format!("{name}_first_p99_us"), kind.first.micros(0.99));
+        results.number(&format!("{name}_following_p99_us"), kind.following.micros(0.99));
     }
     let which = if prefix.is_empty() { "longest synthetic" } else { "recorded" };
     results.table(format!("steps of the {which} trace, us",), aligned(&rows));
@@ -105,4 +106,11 @@ pub fn growth(traces: &[(Written, Answers)], results: &mut Results) {
     }
     rows.insert(0, head);
     results.table("growth".to_owned(), aligned(&rows));
+}
+
+/// Shows the recorded trace.
+pub fn recorded(answers: &Answers, results: &mut Results) {
+    let named = numbers(answers, "").into_iter();
+    let rows: Vec<_> = named.map(|(name, value)| vec![name, short(value)]).collect();
+    results.table("the recorded trace".to_owned(), aligned(&rows));
 }

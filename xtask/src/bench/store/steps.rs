@@ -40,22 +40,36 @@ const KINDS: [(&str, Kind); 12] = [
 /// How long steps took.
 #[derive(Clone, Debug, Default)]
 pub struct StepTimes {
-    /// For each kind its name, the first steps after a seek, and the following ones.
-    pub kinds: Vec<(&'static str, Times, Times)>,
+    /// Each kind.
+    pub kinds: Vec<KindTimes>,
+}
+
+/// How long steps of one kind took.
+#[derive(Clone, Debug)]
+pub struct KindTimes {
+    pub name: &'static str,
+    /// Whether it counts among all steps. Calls of a function by one thread alone do not: blocks
+    /// that have the function and the thread, but not that call, are read in vain, so that they are
+    /// searches rather than steps.
+    pub counts: bool,
+    /// The first step after a seek.
+    pub first: Times,
+    /// Those that go on from there.
+    pub following: Times,
 }
 
 impl StepTimes {
-    /// The first steps of all kinds, and the following ones.
+    /// The first steps of all kinds that count, and the following ones.
     pub fn first_and_following(&self) -> (Times, Times) {
         let (mut firsts, mut followings) = (Times::default(), Times::default());
-        for (_, first, following) in &self.kinds {
-            firsts.extend(first);
-            followings.extend(following);
+        for kind in self.kinds.iter().filter(|kind| kind.counts) {
+            firsts.extend(&kind.first);
+            followings.extend(&kind.following);
         }
         (firsts, followings)
     }
 
-    /// All steps of all kinds.
+    /// All steps of all kinds that count.
     pub fn all(&self) -> Times {
         let (mut all, following) = self.first_and_following();
         all.extend(&following);
@@ -81,7 +95,8 @@ pub fn steps(timeline: &Timeline<'_>, effort: Effort) -> Result<StepTimes> {
                 cursor.moment = moved.moment;
             }
         }
-        times.kinds.push((name, first, following));
+        let counts = !matches!(kind, Kind::Call(_, true));
+        times.kinds.push(KindTimes { name, counts, first, following });
     }
     Ok(times)
 }

@@ -2,15 +2,16 @@
 //! write them, to read them all, and to say what every thread did in the middle of the recording.
 
 mod chrome;
-mod plain;
+pub mod plain;
 mod uftrace;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use scope_model::{Event, State};
+use scope_model::{Event, EventKind, FunctionId, State};
 use scope_store::Trace;
 use scope_timeline::Timeline;
 
@@ -26,9 +27,7 @@ use crate::project::which;
 /// Events that are also written as Chrome's JSON: parsing more takes too long.
 const CHROME_EVENTS: usize = 1_000_000;
 /// Levels of zstd.
-const LEVELS: [i32; 2] = [1, 3];
-/// How much of the middle uftrace is asked for, ns.
-const RANGE_NS: u64 = 20_000;
+pub const LEVELS: [i32; 2] = [1, 3];
 
 /// Measures all; `scope` is the program, where commands are to be compared too.
 pub fn measure(
@@ -42,10 +41,16 @@ pub fn measure(
     let mut rows = Rows::default();
     for _ in 0..rounds {
         let files = Files::new(folder)?;
-        write(events, &files, &mut rows)?;
+        let records = write(events, &files, &mut rows)?;
         read(&files, events.len(), middle_ns, &mut rows)?;
         if let Some(scope) = scope {
-            ask_commands(&files, scope, middle_ns - START_NS, &mut rows, results)?;
+            ask_scope(&files, scope, events.len(), middle_ns, &mut rows)?;
+            if which("uftrace").is_some() {
+                let functions = called(events).len() as u64;
+                ask_uftrace(&files, records, functions, middle_ns, &mut rows)?;
+            } else {
+                results.remark("not run: uftrace, which is not installed".to_owned());
+            }
         }
     }
     results.number("peers_events", events.len() as f64);
@@ -82,7 +87,8 @@ impl Files {
     }
 }
 
-fn write(events: &[Event], files: &Files, rows: &mut Rows) -> Result<()> {
+/// Writes the events in every format; how many calls and returns they are.
+fn write(events: &[Event], files: &Files, rows: &mut Rows) -> Result<u64> {
     let count = events.len() as f64;
     let per_s = |passed: Duration| count / passed.as_secs_f64();
     let written = synthetic::write(&files.scope, events)?;
@@ -113,7 +119,7 @@ fn write(events: &[Event], files: &Files, rows: &mut Rows) -> Result<()> {
     let (parsed, passed) = timed(|| chrome::parse_until(&files.chrome, since_ns));
     ensure!(parsed? < written, "the middle is the end");
     rows.push("chrome_parse_to_middle_ms", millis(passed), "ms");
-    Ok(())
+    Ok(records)
 }
 
 fn read(files: &Files, count: usize, middle_ns: u64, rows: &mut Rows) -> Result<()> {
@@ -145,45 +151,64 @@ fn read(files: &Files, count: usize, middle_ns: u64, rows: &mut Rows) -> Result<
     Ok(())
 }
 
-/// The same questions to `scope` and to `uftrace`: every call, the times of every function, and
-/// what happens in the middle.
-fn ask_commands(
+/// Every event, the times of every function, and what happens in the middle.
+fn ask_scope(
     files: &Files,
     scope: &Path,
+    events: usize,
     middle_ns: u64,
     rows: &mut Rows,
-    results: &mut Results,
 ) -> Result<()> {
-    let per_s =
-        |answered: commands::Answered| answered.lines as f64 / answered.passed.as_secs_f64();
     let scope = |subcommand| commands::scope(scope, subcommand, &files.scope);
     let dump = ask(&mut scope("dump"))?;
-    rows.push("scope_dump_lines_per_s", per_s(dump), "/s");
+    ensure!(dump.lines >= events as u64, "scope dump left out events");
+    let per_s = events as f64 / dump.passed.as_secs_f64();
+    rows.push("peers_scope_dump_events_per_s", per_s, "/s");
     let report = ask(scope("report").args(["--limit", "0"]))?;
-    rows.push("scope_report_s", report.passed.as_secs_f64(), "s");
-    let at = ask(scope("at").arg(format!("{middle_ns}ns")))?;
-    rows.push("scope_at_ms", millis(at.passed), "ms");
+    rows.push("peers_scope_report_s", report.passed.as_secs_f64(), "s");
+    let at = ask(scope("at").arg(format!("{}ns", middle_ns - START_NS)))?;
+    ensure!(at.lines > 2, "scope finds nothing in the middle");
+    rows.push("peers_scope_at_ms", millis(at.passed), "ms");
+    Ok(())
+}
 
-    if which("uftrace").is_none() {
-        results.remark("not run: uftrace is not installed".to_owned());
-        return Ok(());
-    }
+/// The same of `uftrace`, which can show a range of time, to the ms.
+fn ask_uftrace(
+    files: &Files,
+    records: u64,
+    functions: u64,
+    middle_ns: u64,
+    rows: &mut Rows,
+) -> Result<()> {
     let uftrace = |subcommand| commands::uftrace(subcommand, &files.uftrace);
     let replay = ask(&mut uftrace("replay"))?;
-    rows.push("uftrace_replay_lines_per_s", per_s(replay), "/s");
-    let listed = ask(&mut uftrace("report"))?;
+    // A call that calls nothing has one line.
+    ensure!(replay.lines > records / 2, "uftrace replay left out calls");
+    let per_s = records as f64 / replay.passed.as_secs_f64();
+    rows.push("uftrace_replay_events_per_s", per_s, "/s");
+    let report = ask(&mut uftrace("report"))?;
     ensure!(
-        listed.lines + 20 > report.lines,
-        "uftrace reports {} lines and scope {}",
-        listed.lines,
+        report.lines == functions + 2,
+        "uftrace reports {} lines of {functions} functions",
         report.lines
     );
-    rows.push("uftrace_report_s", listed.passed.as_secs_f64(), "s");
-    let range = format!("{middle_ns}ns~{}ns", middle_ns + RANGE_NS);
+    rows.push("uftrace_report_s", report.passed.as_secs_f64(), "s");
+    let millis_in = (middle_ns - START_NS) / 1_000_000;
+    let text = |millis: u64| format!("{}.{:03}s", millis / 1000, millis % 1000);
+    let range = format!("{}~{}", text(millis_in), text(millis_in + 1));
     let some = ask(uftrace("replay").args(["--time-range", &range]))?;
     ensure!(some.lines > 2, "uftrace finds nothing in the middle");
     rows.push("uftrace_range_ms", millis(some.passed), "ms");
     Ok(())
+}
+
+/// The functions that are called.
+fn called(events: &[Event]) -> BTreeSet<FunctionId> {
+    let function = |event: &Event| match event.kind {
+        EventKind::Enter { function, .. } => Some(function),
+        _ => None,
+    };
+    events.iter().filter_map(function).collect()
 }
 
 /// The time in the middle between the first event and the last.
