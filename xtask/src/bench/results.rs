@@ -53,10 +53,9 @@ impl Results {
         self.tables.push((shows, lines));
     }
 
-    /// Whether there is a number of this name.
-    #[cfg(test)]
-    pub fn has(&self, name: &str) -> bool {
-        self.numbers.contains_key(name)
+    /// The number of a name, as it is in the JSON.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.numbers.get(name)?.as_f64()
     }
 
     /// Something the reader of the numbers must know.

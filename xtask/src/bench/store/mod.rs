@@ -9,6 +9,7 @@ mod answers;
 mod commands;
 mod finds;
 mod generator;
+mod goals;
 pub mod memory;
 mod peers;
 mod questions;
@@ -83,7 +84,9 @@ fn measure(
     let rounds = effort.rounds.min(LONG_ROUNDS);
     peers::measure(&synthetic.events, folder, Some(scope), rounds, results)?;
     drop(synthetic);
-    real::measure(folder, scope, Effort { rounds, ..effort }, results)
+    real::measure(folder, scope, Effort { rounds, ..effort }, results)?;
+    goals::show(results);
+    Ok(())
 }
 
 /// Writes synthetic traces of a hundredth, a tenth and all of some events, and asks each the same.
@@ -180,7 +183,7 @@ mod tests {
         peers::measure(&synthetic.events, &folder, None, 1, &mut results).unwrap();
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(traces.len(), 3);
-        let missing: Vec<_> = NAMES.iter().filter(|name| !results.has(name)).collect();
+        let missing: Vec<_> = NAMES.iter().filter(|name| results.get(name).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
 }

@@ -105,7 +105,7 @@ fn write(events: &[Event], files: &Files, rows: &mut Rows) -> Result<u64> {
     let records = records?;
     let bytes = bytes_of(&files.uftrace)? as f64;
     rows.push("uftrace_bytes_per_event", bytes / records as f64, "B");
-    rows.push("uftrace_write_events_per_s", per_s(passed), "/s");
+    rows.push("uftrace_write_events_per_s", records as f64 / passed.as_secs_f64(), "/s");
 
     let events = &events[..events.len().min(CHROME_EVENTS)];
     let written = chrome::write(events, &files.chrome)?;

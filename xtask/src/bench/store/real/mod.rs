@@ -39,6 +39,10 @@ pub fn measure(folder: &Path, scope: &Path, effort: Effort, results: &mut Result
         results.remark("not run: the recorded trace, which needs root".to_owned());
         return Ok(());
     }
+    if which("cc").is_none() {
+        results.remark("not run: the recorded trace, which needs a C compiler".to_owned());
+        return Ok(());
+    }
     let folder = folder.join("real");
     fs::create_dir(&folder)?;
     super::progress("recording a real program");
