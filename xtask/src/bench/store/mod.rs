@@ -38,7 +38,7 @@ const LONG_ROUNDS: u32 = 3;
 /// Options of `cargo xtask bench store`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Events of the longest synthetic trace. They are kept in memory while it is written, 48 bytes
+    /// Events of the longest synthetic trace. They are kept in memory while it is written, 40 bytes
     /// each.
     #[arg(long, default_value_t = 100_000_000, value_name = "N")]
     events: usize,
@@ -57,6 +57,10 @@ pub fn run(options: &Options, rounds: u32) -> Result<Results> {
     fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let effort = Effort { rounds, moments: 4_000, cold: 200, places: 400, walk: 20, whole: true };
     let mut results = Results::default();
+    if let Ok(load) = fs::read_to_string("/proc/loadavg") {
+        let load = load.split_whitespace().next().unwrap_or_default().to_owned();
+        results.remark(format!("load average before the run: {load}"));
+    }
     let measured = measure(&folder, options.events, effort, &scope, &mut results);
     // Whatever happened, the space is given back.
     let removed = fs::remove_dir_all(&folder);
