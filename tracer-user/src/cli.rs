@@ -58,7 +58,7 @@ pub enum Command {
     Find(FindArgs),
     /// Say what a trace holds, what was lost and what was left out.
     Info(InfoArgs),
-    /// Check a trace and explain what is there; fails when it is damaged.
+    /// Check a trace and explain what is there; fails when it is damaged. Can repair it.
     Verify(VerifyArgs),
     /// Make one file of a trace, to hand to somebody; every reading command takes it as it is.
     Pack(PackArgs),
@@ -421,6 +421,9 @@ pub struct VerifyArgs {
     /// The trace.
     #[arg(value_hint = ValueHint::DirPath)]
     pub trace: PathBuf,
+    /// Drop what is damaged, and close a trace whose recorder was killed; then check what is left.
+    #[arg(long)]
+    pub repair: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

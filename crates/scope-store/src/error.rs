@@ -13,6 +13,12 @@ pub enum StoreError {
         /// The taken path.
         path: PathBuf,
     },
+    /// Somebody writes the trace.
+    #[error("{} is being recorded or repaired at this moment; wait for that to end, or end it", path.display())]
+    InUse {
+        /// The trace.
+        path: PathBuf,
+    },
     /// The path is no trace.
     #[error("{} is not a scope trace: {why}", path.display())]
     NotATrace {
