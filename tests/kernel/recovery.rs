@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use scope_tests::require_root;
 
 use super::harness::{
-    C, EVERY, NOP5_FLAGS, Program, Recorder, Target, folder, rounds, run, scope, shared, wait_until,
+    C, EVERY, NOP5_FLAGS, Program, Recorder, Target, folder, rounds, run, scope, scope_fails,
+    shared, wait_until,
 };
 use super::safety::{Moments, code_is_untouched};
 
@@ -32,8 +33,30 @@ fn killed_at_any_moment_leaves_a_trace_that_opens() {
         if report.number("events") > 0 {
             trace.assert_well_nested();
         }
+        let path = trace.path().to_str().unwrap();
+        let repaired = scope(&["verify", path, "--repair"]);
+        assert!(repaired.contains(": repaired: closed what a killed recorder"), "{repaired}");
+        let verified = scope(&["verify", path]);
+        assert!(verified.contains("sound and complete"), "{verified}");
+        assert_eq!(trace.report().number("events"), report.number("events"));
     }
     assert!(with_calls > 0, "no round recorded anything in {rounds}");
+    assert!(target.is_running());
+}
+
+#[test]
+fn a_trace_is_not_repaired_while_it_is_recorded() {
+    require_root!();
+    let _turn = shared();
+    let mut target = Target::start(&C("busy"), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
+    target.wait_for_lines(5);
+    let path = recorder.trace_path();
+    let said = scope_fails(&["verify", path.to_str().unwrap(), "--repair"]);
+    assert!(said.contains("is being recorded"), "{said}");
+    let trace = recorder.interrupt();
+    let said = scope(&["verify", trace.path().to_str().unwrap(), "--repair"]);
+    assert!(said.contains("nothing to repair") && said.contains("sound and complete"), "{said}");
     assert!(target.is_running());
 }
 

@@ -19,6 +19,12 @@ pub enum StoreError {
         /// The trace.
         path: PathBuf,
     },
+    /// A packed trace, which does not change.
+    #[error("{} is a packed trace, which is not repaired; repair the folder it was made of, and pack that", path.display())]
+    Packed {
+        /// Its file.
+        path: PathBuf,
+    },
     /// The path is no trace.
     #[error("{} is not a scope trace: {why}", path.display())]
     NotATrace {

@@ -48,15 +48,14 @@ impl Repaired {
 ///
 /// # Errors
 ///
-/// [`StoreError::NotATrace`] for a packed trace; [`StoreError::InUse`] while it is recorded; where the trace cannot be opened at all, since the
+/// [`StoreError::Packed`] for a packed trace; [`StoreError::InUse`] while it is recorded; where the trace cannot be opened at all, since the
 /// manifest or a table is damaged; what the system says. The trace is then what it was.
 pub fn repair(path: impl AsRef<Path>) -> Result<Repaired, StoreError> {
     let path = path.as_ref();
-    if path.is_file() {
-        let why = "a packed trace cannot be repaired; repair the folder it was made of";
-        return Err(StoreError::NotATrace { path: path.to_path_buf(), why });
-    }
     let trace = Trace::open(path)?;
+    if path.is_file() {
+        return Err(StoreError::Packed { path: path.to_path_buf() });
+    }
     let _lock = Lock::take(path)?;
     // Its recorder may have finished it meanwhile.
     let trace = if trace.is_complete() { trace } else { Trace::open(path)? };

@@ -69,11 +69,7 @@ struct TornDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(
-        args: &VerifyArgs,
-        report: &'a VerifyReport,
-        repaired: Option<&'a Repaired>,
-    ) -> Self {
+    fn new(args: &VerifyArgs, report: &'a VerifyReport, repaired: Option<&'a Repaired>) -> Self {
         let repair = |repaired: &'a Repaired| RepairDocument {
             changed: repaired.changed(),
             damage: repaired.damage.as_deref(),

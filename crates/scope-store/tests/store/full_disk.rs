@@ -7,7 +7,9 @@ use std::process::Command;
 use scope_store::{Trace, WriterOptions, verify};
 use tempfile::TempDir;
 
-use crate::support::{copy_folder, create, create_with, event, event_range, place, read_all, stats};
+use crate::support::{
+    copy_folder, create, create_with, event, event_range, place, read_all, stats,
+};
 
 /// A file system of few bytes, unmounted at the end.
 struct SmallDisk(TempDir);
