@@ -152,6 +152,15 @@ pub struct TraceArgs {
     /// Do not record system calls: a call then costs less, but a wait does not say what it waits in.
     #[arg(long)]
     pub no_syscalls: bool,
+    /// Size of the files that events are written to before they are sealed, for example 32M.
+    #[arg(long, value_name = "SIZE", value_parser = values::segment_size, hide = true)]
+    pub segment_size: Option<u32>,
+    /// How many such files may wait to be sealed before events are dropped, the one in use included.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..), hide = true)]
+    pub hot_segments: Option<u32>,
+    /// Seal each file later by this time: for tests of what happens when sealing is behind.
+    #[arg(long, value_name = "TIME", value_parser = values::duration, hide = true)]
+    pub seal_delay: Option<Duration>,
     /// No status line and no summary.
     #[arg(short, long)]
     pub quiet: bool,
