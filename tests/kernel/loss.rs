@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::harness::{C, NOP5_FLAGS, Program, Report, Trace, alone, record};
 
 const THREADS: u64 = 4;
-const CALLS: u64 = 250_000;
+const CALLS: u64 = 150_000;
 
 #[test]
 fn recorded_and_lost_calls_are_the_calls_made() {

@@ -19,8 +19,9 @@ use crate::{FORMAT_VERSION, StoreError, document, tables};
 /// Space kept for the last manifest, so that a full disk does not keep a recording from ending
 /// well: manifests are smaller up to some thousand segments.
 const RESERVE_BYTES: u64 = 512 << 10;
-/// Where the disk is short of space hot segments get smaller, down to this.
-const SMALLEST_SEGMENT: u32 = 256 << 10;
+/// Where the disk is short of space hot segments get smaller, down to this. With less the end of a
+/// recording would be drawn out: each segment waits for the one before to be sealed.
+const SMALLEST_SEGMENT: u32 = 1 << 20;
 
 /// How a trace is written.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ use super::trigger::{Fired, Trigger};
 use crate::probe::loss::Losses;
 
 /// Records that are held, at most, while the trace takes no more: 40 bytes each.
-const MOST_HELD: usize = 1 << 19;
+const MOST_HELD: usize = 1 << 18;
 
 /// Numbers of a running recording, for whoever shows them.
 #[derive(Debug, Default)]

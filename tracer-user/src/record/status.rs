@@ -11,7 +11,7 @@ use super::session::Recording;
 use crate::output::units;
 
 /// A pipeline that has not been seen at work for so long waits for the disk.
-const STUCK_NS: u64 = 2_000_000_000;
+const STUCK_NS: u64 = 5_000_000_000;
 
 /// Writes over its own line on a terminal; silent elsewhere.
 #[derive(Debug)]
@@ -133,14 +133,14 @@ mod tests {
             trouble(&behind, 0, 0),
             trouble(&behind, 1_234_567, 0),
             trouble(&short, 0, 0),
-            trouble(&stopped, 0, 3_200_000_000),
+            trouble(&stopped, 0, 6_200_000_000),
         ];
         insta::assert_snapshot!(told.join("\n").replace("\n  ", "\n"), @r"
 
         sealing is behind (8 of 8)
         sealing is behind (8 of 8)  1,234,567 dropped
         waiting for space
-        the disk does not answer for 3.20s  sealing stopped
+        the disk does not answer for 6.20s  sealing stopped
         ");
     }
 }
