@@ -135,7 +135,7 @@ fn a_disk_too_small_for_a_trace_keeps_none() {
         crate::support::manifest(),
         &[],
         &[],
-        scope_store::WriterOptions::default(),
+        WriterOptions::default(),
     )
     .unwrap_err();
     assert!(error.is_no_space(), "{error}");
