@@ -56,6 +56,8 @@ pub enum Command {
     Step(StepArgs),
     /// Find the events that satisfy a condition, forward or backward.
     Find(FindArgs),
+    /// Name a moment of a trace, to come back to it as @NAME; list and remove such names.
+    Bookmark(BookmarkArgs),
     /// Say what a trace holds, what was lost and what was left out.
     Info(InfoArgs),
     /// Check a trace and explain what is there; fails when it is damaged. Can repair it.
@@ -274,21 +276,31 @@ pub struct DumpArgs {
 /// What a moment can be given as.
 const MOMENTS: &str = "\
 A moment is a time since the start of the trace (1.5s, 250ms), a share of it (37%), a call (call:ID: just \
-after it began), an event (event:N: just after it), start or end.";
+after it began), an event (event:N: just after it), a bookmark (@NAME), start or end.";
 
 /// Arguments of `scope at`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = format!("{MOMENTS}\n\nExample: scope at 1234.scope 1.5s --thread 1240"))]
+#[command(after_help = format!("{MOMENTS}\n\nExamples:\n  scope at 1234.scope 1.5s --thread 1240\n  scope at 1234.scope --call 1200"))]
+#[command(override_usage = "\
+scope at [OPTIONS] <TRACE> <TIME>
+       scope at [OPTIONS] <TRACE> --call <ID>")]
 pub struct AtArgs {
     /// The trace.
     #[arg(value_hint = ValueHint::DirPath)]
     pub trace: PathBuf,
     /// The moment.
-    #[arg(value_name = "TIME", allow_hyphen_values = true)]
-    pub time: Place,
+    #[arg(value_name = "TIME", allow_hyphen_values = true, conflicts_with = "call")]
+    pub time: Option<Place>,
+    /// Show this call instead: who made it, how it ended, where its time went, what it called, and
+    /// what it waited for.
+    #[arg(long, value_name = "ID", value_parser = values::call)]
+    pub call: Option<u64>,
     /// Only this thread.
-    #[arg(long, value_name = "TID")]
+    #[arg(long, value_name = "TID", conflicts_with = "call")]
     pub thread: Option<u32>,
+    /// With --call: at most this many callees and waits; 0: all.
+    #[arg(long, default_value_t = 40, value_name = "N", requires = "call")]
+    pub limit: usize,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -386,6 +398,36 @@ pub struct FindArgs {
     pub limit: u64,
     /// Print one JSON object a line.
     #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scope bookmark`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = format!("{MOMENTS}\n\nExample: scope bookmark 1234.scope slow call:1200 --note 'waits for the lock', then scope at 1234.scope @slow"))]
+#[command(override_usage = "\
+scope bookmark [OPTIONS] <TRACE> <NAME> <TIME>
+       scope bookmark [OPTIONS] <TRACE> --remove <NAME>
+       scope bookmark [OPTIONS] <TRACE>")]
+pub struct BookmarkArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// The name; one that is there already moves.
+    pub name: Option<String>,
+    /// The moment.
+    #[arg(value_name = "TIME", allow_hyphen_values = true)]
+    pub time: Option<Place>,
+    /// What to remember about it.
+    #[arg(long, value_name = "TEXT", requires = "time")]
+    pub note: Option<String>,
+    /// List the bookmarks, as without a name.
+    #[arg(long, conflicts_with_all = ["name", "remove"])]
+    pub list: bool,
+    /// Remove the bookmark of this name.
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub remove: Option<String>,
+    /// List them as JSON, one object a line.
+    #[arg(long, conflicts_with_all = ["name", "remove"])]
     pub json: bool,
 }
 

@@ -1,27 +1,37 @@
-//! `scope at`: what every thread was doing at a moment.
+//! `scope at`: what every thread was doing at a moment, or what one call did.
 
+mod call;
 mod document;
 mod text;
 
 use std::process::ExitCode;
 
 use anyhow::bail;
+use clap::error::ErrorKind;
 use scope_model::{State, ThreadState, Tid};
 use scope_store::Trace;
 use scope_timeline::{Moment, Timeline};
 
 use super::reading;
-use crate::cli::AtArgs;
+use crate::cli::{self, AtArgs};
 use crate::output;
 
 pub use document::Thread;
 pub use text::thread as write_thread;
 
-/// Prints the state of the threads.
+/// Prints the state of the threads, or a call.
 pub fn run(args: &AtArgs) -> anyhow::Result<ExitCode> {
+    let place = match (&args.time, args.call) {
+        (_, Some(id)) => return call::run(args, id),
+        (Some(place), None) => place,
+        (None, None) => {
+            let message = "give a TIME, or --call ID";
+            cli::wrong_usage("at", ErrorKind::MissingRequiredArgument, message)
+        }
+    };
     let trace = reading::open(&args.trace)?;
     let timeline = Timeline::new(&trace);
-    let moment = reading::resolve(&timeline, &args.time)?;
+    let moment = reading::resolve(&timeline, place)?;
     let error = |error| reading::travel_error(&trace, error);
     let state = timeline.state_at(moment.event).map_err(error)?;
     let threads: Vec<&ThreadState> = state
