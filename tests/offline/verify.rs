@@ -30,7 +30,7 @@ fn a_sound_trace() {
     assert_eq!(json["sound"], true);
     assert_eq!(json["complete"], true);
     assert_eq!(json["events"], 28);
-    assert_eq!(json["torn"], serde_json::Value::Null);
+    assert_eq!(json["torn"], Value::Null);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_flipped_bit_is_found_and_ends_with_status_1() {
     let output =
         sample.command(&["verify", "sample.scope", "--json"]).output().expect("scope runs");
     assert_eq!(output.status.code(), Some(1));
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(json["sound"], false);
     assert_eq!(json["torn"]["events_lost"], 28);
 }
