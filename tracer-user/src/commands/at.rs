@@ -22,7 +22,7 @@ pub use text::thread as write_thread;
 /// Prints the state of the threads, or a call.
 pub fn run(args: &AtArgs) -> anyhow::Result<ExitCode> {
     let place = match (&args.time, args.call) {
-        (_, Some(id)) => return call::run(args, id),
+        (_, Some(id)) => return run_call(args, id),
         (Some(place), None) => place,
         (None, None) => {
             let message = "give a TIME, or --call ID";
@@ -51,6 +51,27 @@ pub fn run(args: &AtArgs) -> anyhow::Result<ExitCode> {
         output::json::document(&mut out, &document::At::new(&found))?;
     } else {
         text::write(&mut out, &found)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a call.
+fn run_call(args: &AtArgs, id: u64) -> anyhow::Result<ExitCode> {
+    let trace = reading::open(&args.trace)?;
+    let timeline = Timeline::new(&trace);
+    let error = |error| reading::travel_error(&trace, error);
+    let most = if args.limit == 0 { usize::MAX } else { args.limit };
+    let view = timeline.call(id, most).map_err(error)?;
+    let callees = timeline.callees(id, None, most).map_err(error)?.calls;
+    // Those inherited at a fork are no calls made.
+    let listed = callees.iter().filter(|callee| !callee.inherited).count() as u64;
+    let callees_left_out = view.callees.saturating_sub(listed);
+    let shown = call::Shown { trace: &trace, timeline: &timeline, view, callees, callees_left_out };
+    let mut out = output::stdout();
+    if args.json {
+        output::json::document(&mut out, &shown.document())?;
+    } else {
+        shown.write(&mut out)?;
     }
     Ok(ExitCode::SUCCESS)
 }

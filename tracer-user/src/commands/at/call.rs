@@ -1,7 +1,7 @@
-//! `scope at --call`: one call, who made it, where its time went, what it called and what it waited for.
+//! What `scope at --call` shows: one call, who made it, where its time went, what it called and what it
+//! waited for.
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use scope_model::{OpenCall, RunState, ThreadName, Tid};
 use scope_store::Trace;
@@ -9,49 +9,22 @@ use scope_timeline::{CallView, Callee, Timeline, WaitSlice};
 use serde::Serialize;
 
 use super::document::{Call, Syscall};
-use crate::cli::AtArgs;
 use crate::commands::{dump, reading};
+use crate::output::style;
 use crate::output::units::{counted, duration, moment, printable};
-use crate::output::{self, style};
-
-/// Prints a call.
-pub(super) fn run(args: &AtArgs, id: u64) -> anyhow::Result<ExitCode> {
-    let trace = reading::open(&args.trace)?;
-    let timeline = Timeline::new(&trace);
-    let error = |error| reading::travel_error(&trace, error);
-    let most = if args.limit == 0 { usize::MAX } else { args.limit };
-    let view = timeline.call(id, most).map_err(error)?;
-    let callees = timeline.callees(id, None, most).map_err(error)?;
-    // Made by the thread itself: those inherited at a fork are no calls made.
-    let listed = callees.calls.iter().filter(|callee| !callee.inherited).count() as u64;
-    let shown = Shown {
-        trace: &trace,
-        timeline: &timeline,
-        callees_left_out: view.callees.saturating_sub(listed),
-        view,
-        callees: callees.calls,
-    };
-    let mut out = output::stdout();
-    if args.json {
-        output::json::document(&mut out, &shown.document())?;
-    } else {
-        shown.write(&mut out)?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
 
 /// A call as it is shown.
-struct Shown<'a> {
-    trace: &'a Trace,
-    timeline: &'a Timeline<'a>,
-    view: CallView,
-    callees: Vec<Callee>,
-    callees_left_out: u64,
+pub(super) struct Shown<'a> {
+    pub(super) trace: &'a Trace,
+    pub(super) timeline: &'a Timeline<'a>,
+    pub(super) view: CallView,
+    pub(super) callees: Vec<Callee>,
+    pub(super) callees_left_out: u64,
 }
 
 /// The JSON of `scope at --call`. Its names are a contract: fields are added, never renamed or removed.
 #[derive(Debug, Serialize)]
-struct Document {
+pub(super) struct Document {
     trace: String,
     tid: u32,
     pid: u32,
@@ -108,7 +81,8 @@ struct WaitDocument {
 }
 
 impl Shown<'_> {
-    fn document(&self) -> Document {
+    /// Its JSON.
+    pub(super) fn document(&self) -> Document {
         let (trace, view) = (self.trace, &self.view);
         let times = view.times;
         let returned = view.ending.filter(|ending| ending.end.name() == "returned");
@@ -138,7 +112,8 @@ impl Shown<'_> {
         }
     }
 
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes it as text.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let (trace, view) = (self.trace, &self.view);
         let (head, dim) = (style::HEAD, style::DIM);
         let name = self.function(&view.call);
