@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use scope_store::WriterStatus;
+use terminal_size::Width;
 
 use super::drain::now_ns;
 use super::session::Recording;
@@ -63,14 +64,15 @@ impl StatusLine {
         };
         let dropped = progress.dropped.load(Ordering::Relaxed);
         let trouble = trouble(&progress.writer(), dropped, silent_ns);
-        // A terminal that went away does not end a recording.
-        let _ = write!(
-            std::io::stderr(),
-            "\r\x1b[K{:.1} s  {rate:.0} events/s  {events} events  {lost} lost  {}  rings {:.0} %  tracer {cpu:.1} % CPU{trouble}",
+        let line = format!(
+            "{:.1} s  {rate:.0} events/s  {} events  {lost} lost{trouble}  {}  rings {:.0} %  tracer {cpu:.1} % CPU",
             self.began.elapsed().as_secs_f64(),
+            units::count(events),
             units::size(bytes),
             fill as f64 / 10.0,
         );
+        // A terminal that went away does not end a recording.
+        let _ = write!(std::io::stderr(), "\r\x1b[K{}", fitting(&line, width()));
     }
 
     /// Says that the rest of the trace is sealed, where that may take a while.
@@ -94,6 +96,18 @@ impl StatusLine {
             self.end();
         }
     }
+}
+
+/// Columns of the terminal on standard error, if they are known.
+fn width() -> Option<usize> {
+    let (Width(width), _) = terminal_size::terminal_size_of(std::io::stderr())?;
+    Some(width.into())
+}
+
+/// As much of a line as stays on one line of the terminal: what wraps cannot be written over.
+fn fitting(line: &str, width: Option<usize>) -> &str {
+    let end = width.and_then(|width| line.char_indices().nth(width.saturating_sub(1)));
+    end.map_or(line, |(end, _)| &line[..end])
 }
 
 /// Why the trace does not keep up; nothing while it does.
@@ -120,7 +134,14 @@ fn trouble(writer: &WriterStatus, dropped: u64, silent_ns: u64) -> String {
 mod tests {
     use scope_store::WriterStatus;
 
-    use super::trouble;
+    use super::{fitting, trouble};
+
+    #[test]
+    fn a_line_does_not_wrap() {
+        assert_eq!(fitting("0.5 s  1µs", Some(10)), "0.5 s  1µ");
+        assert_eq!(fitting("0.5 s", Some(80)), "0.5 s");
+        assert_eq!(fitting("0.5 s", None), "0.5 s");
+    }
 
     #[test]
     fn what_does_not_keep_up_is_named() {
