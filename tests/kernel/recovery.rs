@@ -20,8 +20,12 @@ fn killed_at_any_moment_leaves_a_trace_that_opens() {
     let mut moments = Moments::new(0x5c09_e000_0000_0002);
     let mut with_calls = 0;
     let rounds = rounds(50 * 2);
-    for _ in 0..rounds {
-        let recorder = Recorder::attach(target.pid(), EVERY);
+    for round in 0..rounds {
+        // Every other one is killed among sealing, replacing manifests and beginning segments.
+        let small = ["--segment-size", "64K"];
+        let arguments: Vec<&str> =
+            EVERY.iter().chain(small.iter().filter(|_| round % 2 == 1)).copied().collect();
+        let recorder = Recorder::attach(target.pid(), &arguments);
         moments.pass(400);
         let trace = recorder.kill();
         let explained = trace.verify();

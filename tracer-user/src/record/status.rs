@@ -65,7 +65,7 @@ impl StatusLine {
         let dropped = progress.dropped.load(Ordering::Relaxed);
         let trouble = trouble(&progress.writer(), dropped, silent_ns);
         let line = format!(
-            "{:.1} s  {rate:.0} events/s  {} events  {lost} lost{trouble}  {}  rings {:.0} %  tracer {cpu:.1} % CPU",
+            "{:.1} s  {rate:.0}/s  {} events  {lost} lost{trouble}  {}  rings {:.0} %  tracer {cpu:.1} % CPU",
             self.began.elapsed().as_secs_f64(),
             units::count(events),
             units::size(bytes),
@@ -113,6 +113,9 @@ fn fitting(line: &str, width: Option<usize>) -> &str {
 /// Why the trace does not keep up; nothing while it does.
 fn trouble(writer: &WriterStatus, dropped: u64, silent_ns: u64) -> String {
     let mut trouble = Vec::new();
+    if dropped > 0 {
+        trouble.push(format!("{dropped} dropped"));
+    }
     if silent_ns > STUCK_NS {
         trouble.push(format!("the disk does not answer for {}", units::duration(silent_ns)));
     }
@@ -122,10 +125,7 @@ fn trouble(writer: &WriterStatus, dropped: u64, silent_ns: u64) -> String {
         trouble.push("waiting for space".to_owned());
     } else if 2 * writer.hot_segments > writer.max_hot_segments {
         let (hot, most) = (writer.hot_segments, writer.max_hot_segments);
-        trouble.push(format!("sealing is behind ({hot} of {most})"));
-    }
-    if dropped > 0 {
-        trouble.push(format!("{} dropped", units::count(dropped)));
+        trouble.push(format!("sealing behind ({hot}/{most})"));
     }
     trouble.iter().map(|words| format!("  {words}")).collect()
 }
@@ -158,8 +158,8 @@ mod tests {
         ];
         insta::assert_snapshot!(told.join("\n").replace("\n  ", "\n"), @r"
 
-        sealing is behind (8 of 8)
-        sealing is behind (8 of 8)  1,234,567 dropped
+        sealing behind (8/8)
+        1234567 dropped  sealing behind (8/8)
         waiting for space
         the disk does not answer for 6.20s  sealing stopped
         ");
