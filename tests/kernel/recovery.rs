@@ -151,7 +151,7 @@ fn full_disk_ends_with_a_trace_that_opens() {
     require_root!();
     let _turn = shared();
     // No room for a hot segment of the usual size, and for less than those it takes to be behind.
-    let disk = SmallDisk::new("3M");
+    let disk = SmallDisk::new("2M");
     let out = disk.path().join("full.scope");
     let program = Program::c("hot", NOP5_FLAGS);
     let mut target = Target::start(&program, &["1", "2000000000000"]);
@@ -168,8 +168,8 @@ fn full_disk_ends_with_a_trace_that_opens() {
     assert!(verified.contains("sound and complete"), "{verified}");
     let info = scope(&["info", out, "--json"]);
     let info: serde_json::Value = serde_json::from_str(&info).unwrap();
-    // Hot, so many events would take twice of what there is.
-    assert!(info["events"].as_u64() > Some(150_000), "{info}");
+    // Hot, so many events would take more than there is.
+    assert!(info["events"].as_u64() > Some(60_000), "{info}");
     assert!(info["recorder"]["cut_off_events"].as_u64() > Some(0), "{info}");
     assert!(info["end_reason"].as_str().unwrap().contains("failed"), "{info}");
 }
