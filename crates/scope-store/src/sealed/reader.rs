@@ -17,10 +17,10 @@ use super::file::{
 };
 use super::packed::unpack;
 use super::stacks::Stacks;
+use crate::StoreError;
 use crate::block::{BlockHeader, Encoding, HEADER_SIZE as BLOCK_HEADER, HeaderError};
 use crate::segment::SegmentHeader;
 use crate::source::Source;
-use crate::{FORMAT_VERSION, StoreError};
 
 /// Parts up to so many bytes are read without a look at the length of the file.
 const MOST_UNCHECKED: u32 = 1 << 20;
@@ -296,11 +296,8 @@ impl SealedReader {
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), StoreError> {
-        self.source.read_exact_at(bytes, offset).map_err(|source| match self.check_length() {
-            // A file that is short or gone says more than what the read says of it.
-            Err(known) if known_by_length(source.kind()) => known,
-            _ => StoreError::io("read", &self.path, 0)(source),
-        })
+        let read = self.source.read_exact_at(bytes, offset);
+        read.map_err(StoreError::reading(&self.path, &self.source, self.bytes))
     }
 
     fn check(&self, offset: u64, bytes: &[u8], expected: u32) -> Result<(), StoreError> {
@@ -309,15 +306,15 @@ impl SealedReader {
     }
 
     pub(crate) fn malformed(&self, offset: u64, what: &'static str) -> StoreError {
-        StoreError::Malformed { file: self.path.clone(), offset, what }
+        StoreError::malformed(&self.path, offset, what)
     }
 
     fn checksum(&self, offset: u64, got: u32, expected: u32) -> StoreError {
-        StoreError::ChecksumMismatch { file: self.path.clone(), offset, got, expected }
+        StoreError::checksum(&self.path, offset, got, expected)
     }
 
     fn newer(&self, found: u32) -> StoreError {
-        StoreError::NewerVersion { file: self.path.clone(), found, supported: FORMAT_VERSION }
+        StoreError::newer(&self.path, found)
     }
 
     fn frame_error(&self, offset: u64, error: FrameError) -> StoreError {
@@ -362,10 +359,6 @@ impl SealedReader {
         }
         Ok(())
     }
-}
-
-const fn known_by_length(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }
 
 impl BlockDecoder {
