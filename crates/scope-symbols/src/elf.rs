@@ -145,13 +145,7 @@ impl<'a> Elf<'a> {
 
     /// A section's bytes, unfolded where they are compressed.
     pub(crate) fn section(&self, name: &str) -> Option<Cow<'a, [u8]>> {
-        let section = self.file.section_by_name(name)?;
-        let data = section.compressed_data().ok()?;
-        let limit = (data.data.len() as u64).saturating_mul(MAX_UNFOLDED.1).min(MAX_UNFOLDED.0);
-        if data.format != object::CompressionFormat::None && data.uncompressed_size > limit {
-            return None;
-        }
-        data.decompress().ok()
+        section_of(&self.file, name)
     }
 
     pub(crate) fn debug_file_request(&self) -> Option<DebugFileRequest> {
@@ -172,6 +166,30 @@ impl<'a> Elf<'a> {
         collect(self.file.elf_dynamic_symbol_table(), &mut symbols);
         symbols
     }
+}
+
+/// An ELF file that holds debug information alone: neither program nor library, of any machine.
+pub(crate) struct DebugObject<'a>(ElfFile64<'a, LittleEndian>);
+
+impl<'a> DebugObject<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        ElfFile64::parse(bytes).ok().map(Self)
+    }
+
+    /// A section's bytes, unfolded where they are compressed.
+    pub(crate) fn section(&self, name: &str) -> Option<Cow<'a, [u8]>> {
+        section_of(&self.0, name)
+    }
+}
+
+fn section_of<'a>(file: &ElfFile64<'a, LittleEndian>, name: &str) -> Option<Cow<'a, [u8]>> {
+    let section = file.section_by_name(name)?;
+    let data = section.compressed_data().ok()?;
+    let limit = (data.data.len() as u64).saturating_mul(MAX_UNFOLDED.1).min(MAX_UNFOLDED.0);
+    if data.format != object::CompressionFormat::None && data.uncompressed_size > limit {
+        return None;
+    }
+    data.decompress().ok()
 }
 
 fn collect<'a>(table: &SymbolTable<'a, FileHeader64<LittleEndian>>, symbols: &mut Vec<Symbol<'a>>) {
