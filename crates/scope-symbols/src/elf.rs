@@ -228,7 +228,15 @@ pub(crate) fn build_id_of(bytes: &[u8]) -> Option<String> {
     file.build_id().ok().flatten().filter(|id| !id.is_empty()).map(hexadecimal)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// The header and the section headers of a 64-bit ELF file: what tells its shape.
+pub(crate) fn section_headers(bytes: &[u8]) -> Option<Vec<u8>> {
+    let file = ElfFile64::<LittleEndian>::parse(bytes).ok()?;
+    let mut headers = bytes.get(..size_of::<FileHeader64<LittleEndian>>())?.to_vec();
+    headers.extend(file.elf_section_table().iter().flat_map(object::bytes_of));
+    Some(headers)
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string cannot fail.

@@ -7,7 +7,9 @@
 //! Absent here: variables other than parameters, parameters of inlined copies, macros, `DW_TAG_call_site`.
 
 mod build;
+mod cache;
 mod format;
+mod load;
 mod lookup;
 mod model;
 mod pool;
@@ -17,7 +19,9 @@ mod tables;
 mod types;
 
 pub use build::{BuildError, Progress};
+pub use cache::{CacheKey, CodeCache, DEFAULT_LIMIT};
 pub use format::{TABLES_VERSION, TablesError};
+pub use load::{Loaded, load_code};
 pub use model::{
     CodeFrame, Facts, FileNumber, Function, FunctionNumber, Generic, GenericArgument,
     GenericNumber, Inlined, InlinedNumber, Language, Line, Location, Member, MemberKind, Parameter,

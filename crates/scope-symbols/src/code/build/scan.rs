@@ -248,7 +248,11 @@ impl<'a> Scanner<'_, '_, 'a> {
     }
 
     pub(super) fn file(&mut self, value: &Value<'a>) -> u32 {
-        value.udata_value().map_or(NONE, |number| self.files.get(number))
+        let number = match value {
+            gimli::AttributeValue::FileIndex(number) => Some(*number),
+            other => other.udata_value(),
+        };
+        number.map_or(NONE, |number| self.files.get(number))
     }
 }
 
