@@ -6,7 +6,7 @@ use object::elf::{
     EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, PF_X, PT_LOAD, STB_GLOBAL, STB_WEAK, STT_FUNC,
     STT_GNU_IFUNC,
 };
-use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable};
+use object::read::elf::{ElfFile64, ElfSection64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable};
 use object::{LittleEndian, Object as _, ObjectSection as _};
 
 use crate::debug_file::DebugFileRequest;
@@ -176,14 +176,27 @@ impl<'a> DebugObject<'a> {
         ElfFile64::parse(bytes).ok().map(Self)
     }
 
-    /// A section's bytes, unfolded where they are compressed.
+    /// A section's bytes, unfolded where they are compressed. Compilers put each type unit into a
+    /// section of its own, all of one name: these come one after the other.
     pub(crate) fn section(&self, name: &str) -> Option<Cow<'a, [u8]>> {
-        section_of(&self.0, name)
+        let first = section_of(&self.0, name)?;
+        let named = self.0.sections().filter(|section| section.name_bytes() == Ok(name.as_bytes()));
+        let mut others = named.skip(1).filter_map(|section| unfolded(&section)).peekable();
+        if others.peek().is_none() {
+            return Some(first);
+        }
+        let mut all = first.into_owned();
+        others.for_each(|bytes| all.extend_from_slice(&bytes));
+        Some(Cow::Owned(all))
     }
 }
 
 fn section_of<'a>(file: &ElfFile64<'a, LittleEndian>, name: &str) -> Option<Cow<'a, [u8]>> {
     let section = file.section_by_name(name)?;
+    unfolded(&section)
+}
+
+fn unfolded<'a>(section: &ElfSection64<'a, '_, LittleEndian>) -> Option<Cow<'a, [u8]>> {
     let data = section.compressed_data().ok()?;
     let limit = (data.data.len() as u64).saturating_mul(MAX_UNFOLDED.1).min(MAX_UNFOLDED.0);
     if data.format != object::CompressionFormat::None && data.uncompressed_size > limit {

@@ -7,7 +7,7 @@ use gimli::{AbbreviationsCacheStrategy, DwarfPackageSections, DwarfSections, End
 use super::units;
 use crate::code::request::FileRequest;
 use crate::dwarf::{Dwarf, Slice, Unit};
-use crate::elf::{DebugObject, Elf, build_id_of};
+use crate::elf::{DebugObject, Elf, build_id_of, hexadecimal};
 use crate::file::FileBytes;
 
 /// Most missing files that are named.
@@ -81,7 +81,13 @@ pub(super) fn dwarf<'a>(sections: &'a Sections<'_>) -> Dwarf<'a> {
 pub(super) fn supplementary(elf: &Elf<'_>, files: &mut Files<'_>) -> Option<FileBytes> {
     let request = supplementary_request(elf)?;
     let FileRequest::Supplementary { build_id, .. } = &request else { return None };
-    let fits = |bytes: &FileBytes| build_id.is_empty() || build_id_of(bytes).as_ref() == Some(build_id);
+    let fits = |bytes: &FileBytes| {
+        let checksum = DebugObject::parse(bytes).and_then(|object| object.section(".debug_sup"));
+        let checksum = checksum.and_then(|section| named_checksum(&section, 1));
+        build_id.is_empty()
+            || build_id_of(bytes).as_ref() == Some(build_id)
+            || checksum.is_some_and(|(_, checksum)| hexadecimal(&checksum) == *build_id)
+    };
     let found = files.get(&request).filter(fits);
     if found.is_none() {
         files.miss(&request);
@@ -89,32 +95,29 @@ pub(super) fn supplementary(elf: &Elf<'_>, files: &mut Files<'_>) -> Option<File
     found
 }
 
-/// GNU's section is a name, a zero and the build id; that of DWARF 5 a version, a flag, a name and
-/// a checksum with its length before it.
+/// GNU's section is a name, a zero and the build id.
 fn supplementary_request(elf: &Elf<'_>) -> Option<FileRequest> {
-    let request = |name: &[u8], id: &[u8]| {
-        let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty())?.to_owned();
-        let build_id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(FileRequest::Supplementary { name, build_id })
+    let (name, id) = match elf.section(".gnu_debugaltlink") {
+        Some(section) => halves(&section).map(|(name, id)| (name.to_vec(), id.to_vec()))?,
+        None => named_checksum(&elf.section(".debug_sup")?, 0)?,
     };
-    let halves = |bytes: &[u8]| {
-        let end = bytes.iter().position(|byte| *byte == 0)?;
-        Some((bytes[..end].to_vec(), bytes[end + 1..].to_vec()))
-    };
-    if let Some(section) = elf.section(".gnu_debugaltlink") {
-        let (name, id) = halves(&section)?;
-        return request(&name, &id);
-    }
-    let section = elf.section(".debug_sup")?;
-    if section.get(2) != Some(&0) {
-        return None;
-    }
-    let (name, rest) = halves(section.get(3..)?)?;
-    let id = match rest.split_first() {
-        Some((length, rest)) if *length < 0x80 => rest.get(..usize::from(*length)).unwrap_or(&[]),
-        _ => &[],
-    };
-    request(&name, id)
+    let name = String::from_utf8(name).ok().filter(|name| !name.is_empty())?;
+    Some(FileRequest::Supplementary { name, build_id: hexadecimal(&id) })
+}
+
+/// DWARF 5, section 7.3.6: a version, whether this is the supplementary file itself, the name of the
+/// other one, and a checksum with its length before it.
+fn named_checksum(section: &[u8], is_supplementary: u8) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (head, rest) = section.split_at_checked(3)?;
+    let (name, rest) = halves(rest).filter(|_| head[2] == is_supplementary)?;
+    let (length, checksum) = rest.split_first().filter(|(length, _)| **length < 0x80)?;
+    Some((name.to_vec(), checksum.get(..usize::from(*length))?.to_vec()))
+}
+
+/// What is before and after the first zero.
+fn halves(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
 }
 
 /// The files of split units: one package, or a file for each.
