@@ -6,7 +6,9 @@ use object::elf::{
     EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, PF_X, PT_LOAD, STB_GLOBAL, STB_WEAK, STT_FUNC,
     STT_GNU_IFUNC,
 };
-use object::read::elf::{ElfFile64, ElfSection64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable};
+use object::read::elf::{
+    ElfFile64, ElfSection64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable,
+};
 use object::{LittleEndian, Object as _, ObjectSection as _};
 
 use crate::debug_file::DebugFileRequest;

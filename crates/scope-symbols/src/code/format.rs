@@ -111,8 +111,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Checks the header, the checksum and the directory.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, TablesError> {
-        let (header, rest) =
-            Header::ref_from_prefix(bytes).map_err(|_| TablesError::NotTables)?;
+        let (header, rest) = Header::ref_from_prefix(bytes).map_err(|_| TablesError::NotTables)?;
         if header.magic != MAGIC {
             return Err(TablesError::NotTables);
         }

@@ -63,9 +63,11 @@ impl Graph {
                     looks.push(look(linked, at, fact, &scopes));
                     references.push(linked.type_number(fact.target).unwrap_or(NONE));
                     let members = unit.members.get(fact.members.range()).unwrap_or_default();
-                    references.extend(members.iter().map(|member| {
-                        linked.type_number(member.value_type).unwrap_or(NONE)
-                    }));
+                    references.extend(
+                        members
+                            .iter()
+                            .map(|member| linked.type_number(member.value_type).unwrap_or(NONE)),
+                    );
                     ends.push(u32::try_from(references.len()).unwrap_or(NONE));
                 }
                 (looks, ends, references)
@@ -135,9 +137,13 @@ impl Graph {
 
 /// For each type itself, or the only definition of its name where it is declared alone.
 fn definitions(linked: &Linked<'_, '_>, looks: &[u64]) -> Vec<u32> {
-    let facts = || linked.units.iter().enumerate().flat_map(|(unit, facts)| {
-        facts.types.iter().map(move |fact| (unit, fact))
-    });
+    let facts = || {
+        linked
+            .units
+            .iter()
+            .enumerate()
+            .flat_map(|(unit, facts)| facts.types.iter().map(move |fact| (unit, fact)))
+    };
     let declared =
         |fact: &TypeFact<'_>| fact.flags & type_flags::DECLARATION != 0 && !fact.name.is_empty();
     let name = |unit: usize, fact: &TypeFact<'_>, scopes: &[u64]| {

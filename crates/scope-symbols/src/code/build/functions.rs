@@ -28,9 +28,15 @@ pub(super) struct Draft<'a> {
 /// Where a function is known from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'a> {
-    Dwarf { at: At, resolved: Resolved<'a> },
+    Dwarf {
+        at: At,
+        resolved: Resolved<'a>,
+    },
     /// The symbol table, or Go's own table: the number of its file and the line.
-    Symbol { file: u32, line: u32 },
+    Symbol {
+        file: u32,
+        line: u32,
+    },
 }
 
 /// All functions.
@@ -92,8 +98,7 @@ pub(super) fn functions<'a>(linked: &Linked<'_, 'a>, known: &[Known]) -> Functio
         .collect();
     drafts.extend(unknown_to_dwarf(linked, &with_code, known));
     drafts.par_sort_by_key(|draft| draft.ranges[0].0);
-    let by_start =
-        |start: u32| drafts.binary_search_by_key(&start, |draft| draft.ranges[0].0).ok();
+    let by_start = |start: u32| drafts.binary_search_by_key(&start, |draft| draft.ranges[0].0).ok();
     for (at, start) in with_code.iter().chain(&places) {
         if let Some(number) = by_start(*start) {
             numbers[linked.function_number(*at) as usize] = u32::try_from(number).unwrap_or(NONE);
@@ -163,15 +168,17 @@ fn draft<'a>(linked: &Linked<'_, 'a>, at: At, known: Option<&Known>) -> Draft<'a
     let scope = linked.fact(resolved.declared).scope;
     let qualified = linked.qualified(resolved.declared.unit, scope, resolved.name);
     let linkage = text(resolved.linkage);
-    let name = match &linkage[..] {
-        "" => qualified.clone(),
-        linkage => demangle(linkage),
-    };
     let declared = if linkage.is_empty() { text(resolved.name) } else { linkage };
     // The name in the symbol table is what others look for, and tells clones from each other.
     let symbol = match known {
         Some(known) if !known.names.contains(&declared) => known.names[0].clone(),
-        _ => declared,
+        _ => declared.clone(),
+    };
+    // Units need not give linkage names to what they do not export.
+    let mangled = if resolved.linkage.is_empty() { &symbol } else { &declared };
+    let name = match demangle(mangled) {
+        name if name != *mangled || !resolved.linkage.is_empty() => name,
+        _ => qualified.clone(),
     };
     let plain = without_arguments(&qualified);
     let arguments = linked.fact(resolved.arguments).arguments.count > 0;
@@ -180,11 +187,7 @@ fn draft<'a>(linked: &Linked<'_, 'a>, at: At, known: Option<&Known>) -> Draft<'a
         generic: (arguments || plain != qualified).then_some(plain),
         name: if name.is_empty() { symbol.clone() } else { name },
         symbol,
-        ranges: facts
-            .ranges
-            .get(linked.fact(at).ranges.range())
-            .unwrap_or_default()
-            .to_vec(),
+        ranges: facts.ranges.get(linked.fact(at).ranges.range()).unwrap_or_default().to_vec(),
         flags: resolved.flags | function_flags::DWARF,
         source: Source::Dwarf { at, resolved },
     }
@@ -229,9 +232,9 @@ impl<'a> Functions<'a> {
             }
             self.numbers[global] = number;
         }
-        self.drafts.par_extend(added.par_iter().map(|at| {
-            Draft { ranges: Vec::new(), ..draft(linked, *at, None) }
-        }));
+        self.drafts.par_extend(
+            added.par_iter().map(|at| Draft { ranges: Vec::new(), ..draft(linked, *at, None) }),
+        );
     }
 }
 

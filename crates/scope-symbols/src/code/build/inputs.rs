@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use gimli::{AbbreviationsCacheStrategy, DwarfPackageSections, DwarfSections, EndianSlice, LittleEndian, SectionId};
+use gimli::{
+    AbbreviationsCacheStrategy, DwarfPackageSections, DwarfSections, EndianSlice, LittleEndian,
+    SectionId,
+};
 
 use super::units;
 use crate::code::request::FileRequest;
@@ -34,8 +37,12 @@ impl Files<'_> {
 pub(super) type Sections<'a> = DwarfSections<Cow<'a, [u8]>>;
 
 /// Sections that nothing here reads.
-const UNUSED: [SectionId; 4] =
-    [SectionId::DebugAranges, SectionId::DebugMacinfo, SectionId::DebugMacro, SectionId::DebugNames];
+const UNUSED: [SectionId; 4] = [
+    SectionId::DebugAranges,
+    SectionId::DebugMacinfo,
+    SectionId::DebugMacro,
+    SectionId::DebugNames,
+];
 
 /// The debug sections of a file, by a function from name to contents.
 pub(super) fn sections<'a>(find: impl Fn(&str) -> Option<Cow<'a, [u8]>>) -> Sections<'a> {

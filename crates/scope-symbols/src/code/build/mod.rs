@@ -84,11 +84,8 @@ impl CodeTables {
                 .filter(|segment| segment.executable)
                 .map(|segment| (segment.address, segment.file_size)),
         );
-        let mut facts = Facts {
-            path: path.to_owned(),
-            build_id: elf.build_id(),
-            ..Facts::default()
-        };
+        let mut facts =
+            Facts { path: path.to_owned(), build_id: elf.build_id(), ..Facts::default() };
         let whole = elf.has_symbol_table() || extra.as_ref().is_some_and(Elf::has_symbol_table);
         let frames = if whole { Vec::new() } else { cfi::read(&elf) };
         let symbols = Starts::collect(&elf, extra.as_ref(), &frames).plain(&elf, &frames);
@@ -166,9 +163,7 @@ fn from_dwarf(
             splits.extend(part.map(|part| (Some(at), part)));
         }
         let types = 1..=package.tu_index.unit_count();
-        splits.extend(
-            types.filter_map(|row| Some((None, package.tu_sections(row, &dwarf).ok()?))),
-        );
+        splits.extend(types.filter_map(|row| Some((None, package.tu_sections(row, &dwarf).ok()?))));
     }
     let mut answered = vec![false; skeletons.len()];
     for (index, (at, part)) in splits.iter().enumerate() {

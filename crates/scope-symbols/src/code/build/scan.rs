@@ -36,11 +36,23 @@ struct Open {
 pub(super) enum What {
     Scope,
     Function(u32),
-    Copy { function: u32, copy: u32, depth: u16 },
+    Copy {
+        function: u32,
+        copy: u32,
+        depth: u16,
+    },
     Type(u32),
     /// The variants of a type; `count` so far.
-    Variants { of: u32, discriminant: Key, count: u16 },
-    Variant { of: u32, number: u16, value: Option<(u64, bool)> },
+    Variants {
+        of: u32,
+        discriminant: Key,
+        count: u16,
+    },
+    Variant {
+        of: u32,
+        number: u16,
+        value: Option<(u64, bool)>,
+    },
 }
 
 /// The entry being read.
@@ -148,7 +160,10 @@ impl<'a> Scanner<'_, '_, 'a> {
                 matches!(parent, Some(What::Type(_) | What::Variants { .. } | What::Variant { .. }))
             }
             dw::DW_TAG_inlined_subroutine => {
-                matches!(self.open.last(), Some(Open { what: What::Function(_) | What::Copy { .. }, .. }))
+                matches!(
+                    self.open.last(),
+                    Some(Open { what: What::Function(_) | What::Copy { .. }, .. })
+                )
             }
             dw::DW_TAG_subprogram
             | dw::DW_TAG_namespace
