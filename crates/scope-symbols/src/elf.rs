@@ -113,6 +113,14 @@ impl<'a> Elf<'a> {
         self.bytes.get(range).unwrap_or_default()
     }
 
+    /// The bytes of a segment that are in the file.
+    pub(crate) fn contents(&self, segment: &Segment) -> &'a [u8] {
+        let end = segment.file_offset.saturating_add(segment.file_size);
+        let end = end.min(self.bytes.len() as u64);
+        let start = usize::try_from(segment.file_offset).unwrap_or(usize::MAX);
+        self.bytes.get(start..usize::try_from(end).unwrap_or(0)).unwrap_or_default()
+    }
+
     pub(crate) fn entry(&self) -> u64 {
         self.file.elf_header().e_entry(LittleEndian)
     }

@@ -7,6 +7,7 @@ mod code;
 mod code_cache;
 mod code_forms;
 mod code_functions;
+mod code_go;
 mod code_lookup;
 mod code_types;
 mod cpp;

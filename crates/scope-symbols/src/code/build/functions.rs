@@ -32,11 +32,8 @@ pub(super) enum Source<'a> {
         at: At,
         resolved: Resolved<'a>,
     },
-    /// The symbol table, or Go's own table: the number of its file and the line.
-    Symbol {
-        file: u32,
-        line: u32,
-    },
+    /// The symbol table, or Go's own table: the numbers of its unit and file, and the line.
+    Symbol { unit: u32, file: u32, line: u32 },
 }
 
 /// All functions.
@@ -55,6 +52,8 @@ pub(super) struct Known {
     /// The preferred name first.
     pub(super) names: Vec<String>,
     pub(super) external: bool,
+    /// The unit that stands for Go's own table, and the number of the file there.
+    pub(super) unit: u32,
     pub(super) file: u32,
     pub(super) line: u32,
 }
@@ -70,7 +69,7 @@ pub(super) fn known(symbols: &[PlainFunction<'_>], code: &Code) -> Vec<Known> {
             names.push(format!("fn_{:x}", symbol.address));
         }
         let external = symbol.external;
-        Some(Known { start, end, names, external, file: NONE, line: 0 })
+        Some(Known { start, end, names, external, unit: NONE, file: NONE, line: 0 })
     });
     known.collect()
 }
@@ -152,7 +151,14 @@ fn unknown_to_dwarf<'a>(
         .par_iter()
         .filter(|symbol| !is_covered(symbol.start))
         .map(|symbol| Draft {
-            source: Source::Symbol { file: symbol.file, line: symbol.line },
+            source: Source::Symbol {
+                unit: symbol.unit,
+                file: match linked.units.get(symbol.unit as usize) {
+                    Some(_) => linked.file(symbol.unit as usize, symbol.file),
+                    None => NONE,
+                },
+                line: symbol.line,
+            },
             name: demangle(&symbol.names[0]),
             symbol: symbol.names[0].clone(),
             generic: None,
@@ -242,6 +248,7 @@ impl<'a> Functions<'a> {
 fn without_arguments(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut depth = 0_usize;
+    let mut before = ' ';
     let mut rest = name;
     while let Some(first) = rest.chars().next() {
         if depth == 0 && rest.starts_with("operator") {
@@ -254,10 +261,11 @@ fn without_arguments(name: &str) -> String {
         }
         match first {
             '<' => depth += 1,
-            '>' if depth > 0 && !plain.ends_with('-') => depth -= 1,
+            '>' if depth > 0 => depth -= usize::from(before != '-'),
             _ if depth == 0 => plain.push(first),
             _ => {}
         }
+        before = first;
         rest = &rest[first.len_utf8()..];
     }
     plain.trim_end().to_owned()

@@ -10,6 +10,7 @@ mod budget;
 mod dedupe;
 mod facts;
 mod functions;
+mod go_table;
 mod inputs;
 mod lines;
 mod link;
@@ -98,7 +99,13 @@ impl CodeTables {
             }
             None => {
                 facts.missing = files.missing;
-                write::tables(&code, &[], Vec::new(), &known, facts)
+                let go = go_table::find(&elf).map(|table| go_table::read(&table, &code, &known));
+                let (known, units) = go.map_or((known, Vec::new()), |go| {
+                    facts.from_go_table = true;
+                    (go.functions, vec![go.unit])
+                });
+                let keys = vec![(facts::NO_KEY, facts::NO_KEY); units.len()];
+                write::tables(&code, &units, keys, &known, facts)
             }
         };
         Ok(Self::open(bytes.into())?)
