@@ -18,6 +18,8 @@ mod dwarf;
 mod elf;
 pub mod file;
 mod functions;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod glob;
 pub mod image;
 mod kernel;
@@ -28,6 +30,7 @@ mod project;
 pub mod reason;
 pub mod select;
 pub mod site;
+pub mod sources;
 
 pub use debug_file::{DebugFileRequest, DebugFiles, LoadError, load_image};
 pub use file::FileBytes;

@@ -76,6 +76,17 @@ struct Entry {
     rows: U64,
 }
 
+/// Makes length and checksum of damaged tables right, for fuzzers.
+pub(crate) fn stamp(bytes: &mut [u8]) {
+    let length = bytes.len() as u64;
+    if let Ok((header, rest)) = Header::mut_from_prefix(bytes) {
+        header.magic = MAGIC;
+        header.version = U32::new(TABLES_VERSION);
+        header.length = U64::new(length);
+        header.checksum = U32::new(crc32fast::hash(rest));
+    }
+}
+
 /// What a section holds. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]

@@ -5,6 +5,7 @@ mod build;
 mod c;
 mod code;
 mod code_cache;
+mod code_damage;
 mod code_forms;
 mod code_functions;
 mod code_go;

@@ -22,6 +22,12 @@ pub(super) struct Table<'a> {
     text: u64,
 }
 
+impl<'a> Table<'a> {
+    pub(super) fn new(bytes: &'a [u8], text: u64) -> Self {
+        Self { bytes: Cow::Borrowed(bytes), text }
+    }
+}
+
 /// What the table says.
 pub(super) struct Go<'a> {
     /// With the symbols that the table does not have.

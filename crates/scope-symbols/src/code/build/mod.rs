@@ -112,6 +112,12 @@ impl CodeTables {
     }
 }
 
+/// Reads any bytes as Go's own table, for fuzzers.
+pub(crate) fn read_go_table(bytes: &[u8]) {
+    let code = Code::new(std::iter::once((0x40_1000, 1 << 20)));
+    drop(go_table::read(&go_table::Table::new(bytes, 0x40_1000), &code, &[]));
+}
+
 /// The separate debug file, where it would add names or lines.
 fn debug_file(elf: &Elf<'_>, files: &mut Files<'_>) -> Option<FileBytes> {
     if elf.has_dwarf() && elf.has_symbol_table() {
