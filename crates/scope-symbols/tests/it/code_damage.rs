@@ -52,7 +52,9 @@ fn the_corpora() {
 
 #[test]
 fn the_seeds_are_read_when_whole() {
-    for (_, bytes) in CORPUS.iter().filter(|(target, bytes)| *target == "binary" && bytes.len() > 3000) {
+    for (_, bytes) in
+        CORPUS.iter().filter(|(target, bytes)| *target == "binary" && bytes.len() > 3000)
+    {
         let Ok(tables) = CodeTables::build("seed", bytes, &mut |_| None, &|_| {}) else { continue };
         fuzzing::exercise(&tables);
     }
@@ -62,11 +64,8 @@ fn the_seeds_are_read_when_whole() {
 #[test]
 fn a_line_table_that_all_units_share_is_read_once() {
     // Type units refer to the line table of the unit beside them.
-    let build = Build::made(
-        "main.cpp",
-        CPP,
-        "g++ -g -O2 -fdebug-types-section main.cpp -o program",
-    );
+    let build =
+        Build::made("main.cpp", CPP, "g++ -g -O2 -fdebug-types-section main.cpp -o program");
     let tables = tables(&build.path("program"));
     let work = crate::code::named(&tables, "work");
     let lines: Vec<_> = tables.lines_of(work.number).collect();

@@ -73,8 +73,7 @@ fn check(build: &Build, tables: &CodeTables) {
     // Before Go 1.20 the line of the first instruction stands for the declaration.
     assert!(matches!(area.declared.line, Some(11 | 12)), "{:?}", area.declared);
     assert_eq!(area.language, Language::Go);
-    let lines: Vec<u32> =
-        tables.lines_of(area.number).filter_map(|line| line.place.line).collect();
+    let lines: Vec<u32> = tables.lines_of(area.number).filter_map(|line| line.place.line).collect();
     for line in [12, 13, 15] {
         assert!(lines.contains(&line), "{line}: {lines:?}");
     }

@@ -33,7 +33,11 @@ pub(super) enum Source<'a> {
         resolved: Resolved<'a>,
     },
     /// The symbol table, or Go's own table: the numbers of its unit and file, and the line.
-    Symbol { unit: u32, file: u32, line: u32 },
+    Symbol {
+        unit: u32,
+        file: u32,
+        line: u32,
+    },
 }
 
 /// All functions.

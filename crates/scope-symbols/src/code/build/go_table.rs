@@ -52,12 +52,13 @@ pub(super) fn find<'a>(elf: &Elf<'a>) -> Option<Table<'a>> {
     if let Some(bytes) = named {
         return Some(Table { bytes, text });
     }
-    let found = elf.segments().iter().filter(|segment| !segment.executable).find_map(|segment| {
-        let bytes = elf.contents(segment);
-        let starts = (0..bytes.len().saturating_sub(64)).step_by(8);
-        let mut starts = starts.filter(|at| version(&bytes[*at..]).is_some());
-        starts.next().map(|at| &bytes[at..])
-    })?;
+    let found =
+        elf.segments().iter().filter(|segment| !segment.executable).find_map(|segment| {
+            let bytes = elf.contents(segment);
+            let starts = (0..bytes.len().saturating_sub(64)).step_by(8);
+            let mut starts = starts.filter(|at| version(&bytes[*at..]).is_some());
+            starts.next().map(|at| &bytes[at..])
+        })?;
     Some(Table { bytes: Cow::Borrowed(found), text })
 }
 

@@ -73,13 +73,13 @@ pub(super) fn package_sections<'a>(
     .ok()
 }
 
-pub(super) fn slice<'a>(data: &'a Cow<'_, [u8]>) -> Slice<'a> {
+pub(super) fn slice(data: &[u8]) -> Slice<'_> {
     EndianSlice::new(data, LittleEndian)
 }
 
 /// A view of sections, ready to read.
 pub(super) fn dwarf<'a>(sections: &'a Sections<'_>) -> Dwarf<'a> {
-    let mut dwarf = sections.borrow(slice);
+    let mut dwarf = sections.borrow(|data| slice(data));
     dwarf.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
     dwarf
 }
