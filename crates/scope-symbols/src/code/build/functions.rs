@@ -163,7 +163,7 @@ fn unknown_to_dwarf<'a>(
                 },
                 line: symbol.line,
             },
-            name: demangle(&symbol.names[0]),
+            name: readable(&symbol.names[0]),
             symbol: symbol.names[0].clone(),
             generic: None,
             ranges: vec![(symbol.start, symbol.end)],
@@ -186,7 +186,7 @@ fn draft<'a>(linked: &Linked<'_, 'a>, at: At, known: Option<&Known>) -> Draft<'a
     };
     // Units need not give linkage names to what they do not export.
     let mangled = if resolved.linkage.is_empty() { &symbol } else { &declared };
-    let name = match demangle(mangled) {
+    let name = match readable(mangled) {
         name if name != *mangled || !resolved.linkage.is_empty() => name,
         _ => qualified.clone(),
     };
@@ -246,6 +246,13 @@ impl<'a> Functions<'a> {
             added.par_iter().map(|at| Draft { ranges: Vec::new(), ..draft(linked, *at, None) }),
         );
     }
+}
+
+/// The readable name of a symbol; the symbol itself where that would be out of all proportion.
+fn readable(symbol: &str) -> String {
+    const TIMES: usize = 64;
+    let name = demangle(symbol);
+    if name.len() > symbol.len().saturating_mul(TIMES) { symbol.to_owned() } else { name }
 }
 
 /// A qualified name without what stands in angle brackets; operators keep theirs.

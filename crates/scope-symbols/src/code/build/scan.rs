@@ -227,7 +227,7 @@ impl<'a> Scanner<'_, '_, 'a> {
     fn namespace(&mut self, here: Here, attributes: &[Attribute<'a>]) {
         let name = attributes.iter().find(|attribute| attribute.name() == dw::DW_AT_name);
         let name = name.map_or(&b""[..], |name| self.text(name.value()));
-        self.facts.scopes.push(ScopeFact { parent: here.scope, name });
+        self.add_scope(here.scope, name);
     }
 
     /// The scope that the children of an entry are in.
@@ -241,8 +241,24 @@ impl<'a> Scanner<'_, '_, 'a> {
             What::Type(at) => self.facts.types[at as usize].name,
             _ => return outer,
         };
-        self.facts.scopes.push(ScopeFact { parent: outer, name });
+        self.add_scope(outer, name);
         last(&self.facts.scopes)
+    }
+
+    fn add_scope(&mut self, parent: u32, name: &'a [u8]) {
+        let length = self.scope_length(parent).saturating_add(name.len());
+        self.facts.scopes.push(ScopeFact { parent, name, length });
+    }
+
+    fn scope_length(&self, scope: u32) -> usize {
+        self.facts.scopes.get(scope as usize).map_or(0, |scope| scope.length)
+    }
+
+    /// A name that will stand with those of its scopes; empty where there is no room for it.
+    pub(super) fn name(&mut self, value: Value<'a>, scope: u32) -> &'a [u8] {
+        let name = self.text(value);
+        let length = self.scope_length(scope).saturating_add(name.len());
+        if self.purse.take_text(length) { name } else { &[] }
     }
 
     /// The innermost variants around the current entry, to count them.

@@ -32,7 +32,7 @@ impl<'a> Scanner<'_, '_, 'a> {
             let value = attribute.value();
             let flag = |flag: u16| if value == AttributeValue::Flag(true) { flag } else { 0 };
             match attribute.name() {
-                dw::DW_AT_name => fact.name = self.text(value),
+                dw::DW_AT_name => fact.name = self.name(value, here.scope),
                 dw::DW_AT_linkage_name | dw::DW_AT_MIPS_linkage_name => {
                     fact.linkage = self.text(value);
                 }

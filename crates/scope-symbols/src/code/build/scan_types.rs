@@ -56,7 +56,7 @@ impl<'a> Scanner<'_, '_, 'a> {
         for attribute in attributes {
             let value = attribute.value();
             match attribute.name() {
-                dw::DW_AT_name => fact.name = self.text(value),
+                dw::DW_AT_name => fact.name = self.name(value, here.scope),
                 dw::DW_AT_byte_size => {
                     if let Some(size) = value.udata_value() {
                         fact.size = size;
