@@ -110,7 +110,7 @@ pub static DEFINITION: Definition = Definition {
         ("=", Role::TokenEquals),
         ("default", Role::TokenDefault),
     ],
-    fields: &[(&str, Slot)] = &[
+    fields: &[
         ("name", Slot::Name),
         ("body", Slot::Body),
         ("condition", Slot::Condition),
