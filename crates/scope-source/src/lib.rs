@@ -8,10 +8,12 @@
 //! It does not preprocess, expand macros or know types: what only a compiler can say is not said.
 
 mod ast;
+pub mod cfg;
 mod error;
 pub mod language;
 mod languages;
 pub mod lookup;
+pub mod metrics;
 pub mod node_id;
 mod outline;
 pub mod patterns;
@@ -19,9 +21,11 @@ mod position;
 mod source_file;
 
 pub use ast::{Ast, AstId, AstNode, Children};
+pub use cfg::{Cfg, CfgEdge, CfgIndex, CfgKind, CfgNode, EdgeLabel, control_flow};
 pub use error::Error;
 pub use language::Language;
 pub use lookup::{Found, How};
+pub use metrics::{Lines, Metrics, metrics};
 pub use node_id::{NodeId, TextHash};
 pub use outline::{Call, CallKind, Function, FunctionIndex, FunctionKind};
 pub use position::{LineIndex, Position, Span};

@@ -23,6 +23,7 @@ pub static DEFINITION: Definition = Definition {
         ("scoped_identifier", Role::Path),
         ("use_declaration", Role::Opaque),
         ("extern_crate_declaration", Role::Opaque),
+        ("empty_statement", Role::Opaque),
         ("visibility_modifier", Role::Opaque),
         ("type_parameters", Role::Opaque),
         ("type_arguments", Role::Opaque),

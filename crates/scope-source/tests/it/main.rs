@@ -1,1 +1,3 @@
+//! The crate's tests, a file a feature.
 
+mod control_flow;
