@@ -155,8 +155,8 @@ pub enum Role {
     CompoundAssign,
     /// `++`.
     Update,
-    /// The pattern's constructor or a type: names in it do not bind.
-    PatternHead,
+    /// A part of a value: member, element, pointee. Assigning it defines no local.
+    Access,
     /// A macro's unparsed tokens.
     Tokens,
 
@@ -255,6 +255,8 @@ pub struct Definition {
     pub separator: &'static str,
     /// A function's parameter types are part of its identity.
     pub overloads: bool,
+    /// Declaring a name again in its scope assigns it (Go's `:=`).
+    pub redeclaring_assigns: bool,
     /// In a pattern, a name that begins with a capital is a constant.
     pub capitals_are_constants: bool,
     /// The name that never binds.

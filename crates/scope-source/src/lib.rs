@@ -9,6 +9,7 @@
 
 mod ast;
 pub mod cfg;
+pub mod dfg;
 mod error;
 pub mod language;
 mod languages;
@@ -22,6 +23,7 @@ mod source_file;
 
 pub use ast::{Ast, AstId, AstNode, Children};
 pub use cfg::{Cfg, CfgEdge, CfgIndex, CfgKind, CfgNode, EdgeLabel, control_flow};
+pub use dfg::{DefinitionKind, Dfg, LocalDefinition, LocalUse, Variable, data_flow};
 pub use error::Error;
 pub use language::Language;
 pub use lookup::{Found, How};

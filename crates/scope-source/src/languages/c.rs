@@ -67,6 +67,9 @@ pub static DEFINITION: Definition = Definition {
         ("variadic_parameter", Role::Parameter),
         ("assignment_expression", Role::Assign),
         ("update_expression", Role::Update),
+        ("field_expression", Role::Access),
+        ("subscript_expression", Role::Access),
+        ("pointer_expression", Role::Access),
     ],
     tokens: &[
         ("&&", Role::TokenAnd),
@@ -84,6 +87,7 @@ pub static DEFINITION: Definition = Definition {
         ("initializer", Slot::Init),
         ("update", Slot::Update),
         ("value", Slot::Value),
+        ("size", Slot::Value),
         ("left", Slot::Left),
         ("right", Slot::Right),
         ("label", Slot::Label),
@@ -97,6 +101,7 @@ pub static DEFINITION: Definition = Definition {
     ],
     separator: "::",
     overloads: false,
+    redeclaring_assigns: false,
     capitals_are_constants: false,
     blank: "",
     patterns: &crate::patterns::builtin!["c":

@@ -99,6 +99,9 @@ pub static DEFINITION: Definition = Definition {
         ("variadic_parameter_declaration", Role::Parameter),
         ("assignment_expression", Role::Assign),
         ("update_expression", Role::Update),
+        ("field_expression", Role::Access),
+        ("subscript_expression", Role::Access),
+        ("pointer_expression", Role::Access),
     ],
     tokens: &[
         ("&&", Role::TokenAnd),
@@ -119,6 +122,7 @@ pub static DEFINITION: Definition = Definition {
         ("initializer", Slot::Init),
         ("update", Slot::Update),
         ("value", Slot::Value),
+        ("size", Slot::Value),
         ("default_value", Slot::Value),
         ("left", Slot::Left),
         ("right", Slot::Right),
@@ -133,6 +137,7 @@ pub static DEFINITION: Definition = Definition {
     ],
     separator: "::",
     overloads: true,
+    redeclaring_assigns: false,
     capitals_are_constants: false,
     blank: "",
     patterns: &crate::patterns::builtin!["cpp":

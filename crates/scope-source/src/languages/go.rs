@@ -68,6 +68,9 @@ pub static DEFINITION: Definition = Definition {
         ("inc_statement", Role::Update),
         ("dec_statement", Role::Update),
         ("empty_statement", Role::Opaque),
+        ("selector_expression", Role::Access),
+        ("index_expression", Role::Access),
+        ("slice_expression", Role::Access),
     ],
     tokens: &[
         ("&&", Role::TokenAnd),
@@ -99,6 +102,7 @@ pub static DEFINITION: Definition = Definition {
     ],
     separator: ".",
     overloads: false,
+    redeclaring_assigns: true,
     capitals_are_constants: false,
     blank: "_",
     patterns: &crate::patterns::builtin!["go":

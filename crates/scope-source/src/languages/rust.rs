@@ -88,6 +88,8 @@ pub static DEFINITION: Definition = Definition {
         ("variadic_parameter", Role::Parameter),
         ("assignment_expression", Role::Assign),
         ("compound_assignment_expr", Role::CompoundAssign),
+        ("field_expression", Role::Access),
+        ("index_expression", Role::Access),
     ],
     tokens: &[
         ("&&", Role::TokenAnd),
@@ -116,6 +118,7 @@ pub static DEFINITION: Definition = Definition {
     ],
     separator: "::",
     overloads: false,
+    redeclaring_assigns: false,
     capitals_are_constants: true,
     blank: "_",
     patterns: &crate::patterns::builtin!["rust":

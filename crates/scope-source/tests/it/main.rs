@@ -1,3 +1,4 @@
 //! The crate's tests, a file a feature.
 
 mod control_flow;
+mod data_flow;
