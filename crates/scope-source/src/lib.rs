@@ -8,9 +8,11 @@
 //! It does not preprocess, expand macros or know types: what only a compiler can say is not said.
 
 mod ast;
+pub mod call_graph;
 pub mod cfg;
 pub mod dfg;
 mod error;
+mod graphs;
 pub mod language;
 mod languages;
 pub mod lookup;
@@ -22,9 +24,11 @@ mod position;
 mod source_file;
 
 pub use ast::{Ast, AstId, AstNode, Children};
+pub use call_graph::{CallEdge, CallGraph, CallTarget, FunctionRef};
 pub use cfg::{Cfg, CfgEdge, CfgIndex, CfgKind, CfgNode, EdgeLabel, control_flow};
 pub use dfg::{DefinitionKind, Dfg, LocalDefinition, LocalUse, Variable, data_flow};
 pub use error::Error;
+pub use graphs::Graphs;
 pub use language::Language;
 pub use lookup::{Found, How};
 pub use metrics::{Lines, Metrics, metrics};
