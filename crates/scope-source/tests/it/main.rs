@@ -2,3 +2,5 @@
 
 mod control_flow;
 mod data_flow;
+mod lookup;
+mod node_ids;
