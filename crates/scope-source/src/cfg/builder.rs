@@ -358,8 +358,11 @@ fn find_control(ast: &Ast) -> Vec<bool> {
         if begins_control(node.role, node.mark) {
             control[at] = true;
         }
+        // A function's own flow is of its own graph: from outside it has none.
+        if is_boundary(node.role) {
+            control[at] = false;
+        }
         if control[at]
-            && !is_boundary(node.role)
             && let Some(parent) = ast.parent(AstId(at as u32))
         {
             control[parent.index()] = true;

@@ -1,6 +1,6 @@
 //! From lines to nodes.
 
-use scope_source::{Found, How, Language, SourceFile};
+use scope_source::{Found, Language, SourceFile};
 
 fn parse(language: &str, source: &str) -> SourceFile {
     let language = Language::by_name(language).expect("known");

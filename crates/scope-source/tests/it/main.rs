@@ -4,3 +4,4 @@ mod control_flow;
 mod data_flow;
 mod lookup;
 mod node_ids;
+mod peers;
