@@ -4,4 +4,5 @@ mod control_flow;
 mod data_flow;
 mod lookup;
 mod node_ids;
+mod patterns;
 mod peers;
