@@ -10,6 +10,7 @@
 mod ast;
 pub mod call_graph;
 pub mod cfg;
+pub mod cpg;
 pub mod dfg;
 mod error;
 mod graphs;
@@ -27,6 +28,7 @@ mod source_file;
 pub use ast::{Ast, AstId, AstNode, Children};
 pub use call_graph::{CallEdge, CallGraph, CallTarget, FunctionRef};
 pub use cfg::{Cfg, CfgEdge, CfgIndex, CfgKind, CfgNode, EdgeLabel, control_flow};
+pub use cpg::{CodePropertyGraph, CpgEdge, CpgEdgeKind, CpgNode, CpgRole, Layers, Linked};
 pub use dfg::{DefinitionKind, Dfg, LocalDefinition, LocalUse, Variable, data_flow};
 pub use error::Error;
 pub use graphs::Graphs;

@@ -106,7 +106,7 @@ impl Pattern {
         for index in 0..query.pattern_count() {
             if let Some(predicate) = query.general_predicates(index).first() {
                 let before = text.get(..query.start_byte_for_pattern(index)).unwrap_or_default();
-                let line = before.lines().count().max(1);
+                let line = before.matches('\n').count() + 1;
                 let name = &predicate.operator;
                 return Err(wrong(line, format!("#{name} is no known predicate")));
             }

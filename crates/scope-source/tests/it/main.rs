@@ -1,5 +1,6 @@
 //! The crate's tests, a file a feature.
 
+mod calls;
 mod control_flow;
 mod data_flow;
 mod lookup;
