@@ -13,6 +13,8 @@ pub mod cfg;
 pub mod cpg;
 pub mod dfg;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod graphs;
 pub mod language;
 mod languages;

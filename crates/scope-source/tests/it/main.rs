@@ -7,3 +7,4 @@ mod lookup;
 mod node_ids;
 mod patterns;
 mod peers;
+mod robustness;
