@@ -168,8 +168,8 @@ fn parameter_types(source: Source<'_>, list: AstId) -> String {
         for part in ast.descendants(parameter) {
             let inner = ast.node(part);
             let is_name = inner.role == Role::Name
-                && matches!(inner.slot, Slot::Declarator | Slot::Name | Slot::Pattern)
-                || inner.role == Role::Name && in_unnamed_declarator(ast, part);
+                && (matches!(inner.slot, Slot::Declarator | Slot::Name | Slot::Pattern)
+                    || in_unnamed_declarator(ast, part));
             let is_default = inner.slot == Slot::Value;
             if (is_name || is_default || inner.role == Role::Comment) && inner.start >= at {
                 kept.extend_from_slice(source.bytes(at, inner.start));

@@ -104,6 +104,19 @@ fn a_chain_s_beginning_is_ambiguous_and_gives_the_innermost() {
 }
 
 #[test]
+fn the_callee_s_name_settles_what_the_place_leaves_open() {
+    let file = parse("rust", RUST);
+    assert_eq!(shown(&file, file.call_to(4, 5, "core::cmp::max")), "ByCallee a.min(3).max(1)");
+    assert_eq!(shown(&file, file.call_to(9, 17, "inner")), "ByCallee inner(a)");
+    assert_eq!(shown(&file, file.call_to(9, 17, "outer::<u8>")), "Exact outer(inner(a), a)");
+    // Through a pointer, or by another name.
+    assert_eq!(shown(&file, file.call_to(9, 17, "target")), "Exact outer(inner(a), a)");
+    let c = parse("c", "int f(int x) {\n  return g(h(x), h(1)) + MAX(x, 2);\n}\n");
+    assert_eq!(shown(&c, c.call_to(2, 10, "h")), "Ambiguous h(x)");
+    assert_eq!(shown(&c, c.call_to(2, 26, "less")), "InsideMacro MAX(x, 2)");
+}
+
+#[test]
 fn without_a_column_the_line_must_do() {
     let file = parse("rust", RUST);
     assert_eq!(shown(&file, file.call_at(4, 0)), "Ambiguous a.min(3).max(1)");

@@ -3,6 +3,7 @@
 mod calls;
 mod control_flow;
 mod data_flow;
+mod debug_info;
 mod lookup;
 mod node_ids;
 mod patterns;
