@@ -182,27 +182,49 @@ pub enum Role {
 pub enum Slot {
     /// No field, or one that the engine needs not.
     None,
+    /// What is declared, or the last part of a path.
     Name,
+    /// The body of a function, loop, scope or handler.
     Body,
+    /// What is tested, or switched over.
     Condition,
+    /// What is done when it holds.
     Then,
+    /// What is done otherwise.
     Else,
+    /// What is done before the first round, or before the test.
     Init,
+    /// What is done after each round.
     Update,
+    /// The value of a declaration, the subject of a choice, the result of an arm.
     Value,
+    /// What is bound.
     Pattern,
+    /// What is assigned, or the first operand.
     Left,
+    /// What is assigned from, or the second operand.
     Right,
+    /// A label.
     Label,
+    /// What is called.
     Callee,
+    /// What it is called with.
     Arguments,
+    /// The list of parameters.
     Parameters,
+    /// The receiver's list (Go).
     Receiver,
+    /// What C declares, with pointers and brackets.
     Declarator,
+    /// A type.
     Type,
+    /// The trait of an impl.
     Trait,
+    /// The member's name.
     Member,
+    /// What the member is of, or the operand.
     Object,
+    /// The name a type switch binds.
     Alias,
 }
 

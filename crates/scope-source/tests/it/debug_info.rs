@@ -62,7 +62,7 @@ fn read(image: &[u8], name: &str) -> Program {
         let Some(lines) = unit.line_program.clone() else { continue };
         let header = lines.header().clone();
         let is_ours = |index: u64| {
-            let file = header.file(index).map(|file| file.path_name());
+            let file = header.file(index).map(gimli::FileEntry::path_name);
             let path = file.and_then(|path| dwarf.attr_string(&unit, path).ok());
             path.is_some_and(|path| path.to_string_lossy().ends_with(name))
         };
