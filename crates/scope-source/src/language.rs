@@ -38,6 +38,8 @@ pub enum Role {
     Method,
     /// An anonymous function or async block.
     Closure,
+    /// What a constructor does before its body.
+    Initializers,
     /// A named scope: module, namespace.
     Scope,
     /// A type that functions are declared in: class, trait.
@@ -281,6 +283,8 @@ pub struct Definition {
     pub redeclaring_assigns: bool,
     /// In a pattern, a name that begins with a capital is a constant.
     pub capitals_are_constants: bool,
+    /// Words that are no function's name: where one seems to be, the parser misunderstood.
+    pub no_names: &'static [&'static str],
     /// The name that never binds.
     pub blank: &'static str,
     /// Patterns to look for.

@@ -86,6 +86,9 @@ impl<'a> Builder<'a> {
         }
         self.ends.push(End { from: Cfg::ENTRY, label: EdgeLabel::Next });
         if let Some(body) = function.body {
+            if let Some(first) = self.ast.child_of_role(function.node, Role::Initializers) {
+                self.statement(first);
+            }
             self.statement(body);
         }
         self.connect(Cfg::EXIT, false);

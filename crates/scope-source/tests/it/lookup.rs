@@ -90,6 +90,8 @@ fn a_call_is_found_by_its_name_or_beginning() {
     let file = parse("rust", RUST);
     assert_eq!(shown(&file, file.call_at(4, 7)), "Exact a.min(3)");
     assert_eq!(shown(&file, file.call_at(4, 14)), "Exact a.min(3).max(1)");
+    let (start, name) = file.positions_of(&file.calls()[0]);
+    assert_eq!([(start.line, start.column), (name.line, name.column)], [(4, 5), (4, 14)]);
     assert_eq!(shown(&file, file.call_at(9, 17)), "Exact outer(inner(a), a)");
     assert_eq!(shown(&file, file.call_at(9, 23)), "Exact inner(a)");
     // The parenthesis, and a place inside an argument.
@@ -160,6 +162,8 @@ fn templates_operators_and_destructors_are_found() {
     assert_eq!(function(&file, 8, "S::S"), "Exact S::S");
     assert_eq!(function(&file, 8, "S::operator=="), "Exact S::operator==");
     assert_eq!(function(&file, 8, "S::operator bool"), "Exact S::operator bool");
+    let cast = parse("cpp", "struct S { operator const char *() { return 0; } };\n");
+    assert_eq!(&*cast.functions()[0].qualified_name, "S::operator const char*");
     assert_eq!(function(&file, 10, "<lambda(int)>::operator()"), "Exact {closure#0}");
 }
 
@@ -210,4 +214,12 @@ fn tables_name_nothing_that_the_grammars_do_not_know() {
     for language in Language::all() {
         assert_eq!(language.unknown_names(), [""; 0], "{}", language.name());
     }
+}
+
+#[test]
+fn what_only_looks_like_a_function_is_none() {
+    let source = "namespace std MACRO(default)\n{\nint f() { g(); }\nelse if (x) { h(); }\n}\n";
+    let file = parse("cpp", source);
+    let names: Vec<&str> = file.functions().iter().map(|function| &*function.name).collect();
+    assert!(names.iter().all(|name| *name == "f"), "{names:?}");
 }
