@@ -166,11 +166,11 @@ mod tests {
     #[test]
     fn rules_come_before_what_was_recorded() {
         let mut map = PathMap::default();
-        map.add("/build=/work").unwrap();
+        map.add("/build=/here").unwrap();
         map.add("/build/app=/home/me/app").unwrap();
         assert_eq!(
             map.candidates("src/a.rs", "/build/app", None),
-            ["/home/me/app/src/a.rs", "/work/app/src/a.rs", "/build/app/src/a.rs"]
+            ["/home/me/app/src/a.rs", "/here/app/src/a.rs", "/build/app/src/a.rs"]
         );
         assert_eq!(map.candidates("/builder/a.rs", "", None), ["/builder/a.rs"]);
         assert_eq!(map.add("nothing"), Err(NotARule("nothing".to_owned())));
