@@ -3,7 +3,7 @@
 //!
 //! The engine never names a node kind of a grammar. A language says, in a file of its own under
 //! `languages/`, which of its kinds is an `if`, a loop, a call, a definition; adding a language is
-//! adding a file and a line in [`ALL`]. What no table can say (a preprocessor, macros) is not
+//! adding a file and a line in a list here. What no table can say (a preprocessor, macros) is not
 //! modelled: such nodes are opaque.
 
 use std::fmt;
@@ -300,9 +300,9 @@ pub struct Language {
     named: Vec<bool>,
 }
 
-static ALL: [&Definition; 4] =
-    [&rust::DEFINITION, &c::DEFINITION, &cpp::DEFINITION, &go::DEFINITION];
-static RESOLVED: [OnceLock<Language>; 4] = [const { OnceLock::new() }; 4];
+static ALL: &[&Definition] =
+    &[&rust::DEFINITION, &c::DEFINITION, &cpp::DEFINITION, &go::DEFINITION];
+static RESOLVED: [OnceLock<Language>; ALL.len()] = [const { OnceLock::new() }; ALL.len()];
 
 impl Language {
     /// The language of that name (`rust`, `c`, `cpp`, `go`).
