@@ -45,6 +45,7 @@ fn a_named_moment_is_found_again() {
     // A name moves; names go.
     text(&["bookmark", "sample.scope", "slow", "50%"]);
     assert_eq!(lines(&sample, "sample.scope")[1]["t_ns"], 5_000_000);
+    assert_eq!(at("@slow"), at("50%"), "the time that was named, between two events");
     text(&["bookmark", "sample.scope", "--remove", "slow"]);
     text(&["bookmark", "sample.scope", "--remove", "early"]);
     assert!(!sample.path().join("bookmarks.json").exists());

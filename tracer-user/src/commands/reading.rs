@@ -87,11 +87,25 @@ pub fn since(time_ns: u64, start_ns: u64) -> i64 {
 
 /// A moment by name.
 pub fn resolve(timeline: &Timeline<'_>, place: &Place) -> anyhow::Result<Moment> {
-    let bookmarks = match place {
-        Place::Bookmark(_) => Kept::of(timeline.trace())?.moments(),
-        _ => Bookmarks::default(),
+    let trace = timeline.trace();
+    let failed = |error| travel_error(trace, error);
+    let Place::Bookmark(name) = place else {
+        return timeline.resolve(place, &Bookmarks::default()).map_err(failed);
     };
-    timeline.resolve(place, &bookmarks).map_err(|error| travel_error(timeline.trace(), error))
+    let kept = Kept::of(trace)?;
+    let found = timeline.resolve(place, &kept.moments()).map_err(failed)?;
+    // The time that was named, unless an event shows that it is another's.
+    let named = kept
+        .all()
+        .get(name)
+        .and_then(|mark| trace.manifest().start_ns.checked_add_signed(mark.t_ns));
+    let until_ns = match timeline.event(found.event) {
+        Ok(next) => next.time_ns,
+        Err(TimelineError::NoSuchEvent { .. }) => timeline.end_ns().map_err(failed)?,
+        Err(error) => return Err(failed(error)),
+    };
+    let time_ns = named.filter(|named| (found.time_ns..=until_ns).contains(named));
+    Ok(Moment { time_ns: time_ns.unwrap_or(found.time_ns), ..found })
 }
 
 /// What to say of an error on the way through a trace.
