@@ -214,9 +214,9 @@ impl State {
         self.apply_at(index, number, event)
     }
 
-    /// Takes events of one thread that concern no other, for as long as `next` writes one, with its
-    /// number, over the one before: it is told how the thread is. The same as [`State::apply`] for
-    /// each of them, in less time; whoever goes through the threads one after the other says with
+    /// Takes events of one thread that concern no other and begin none, for as long as `next` writes
+    /// one, with its number, over the one before: it is told how the thread is. The same as
+    /// [`State::apply`] for each of them, in less time; whoever goes through the threads one after the other says with
     /// [`State::set_moment`] where that led.
     ///
     /// # Errors
