@@ -1,0 +1,5 @@
+//! Patterns.
+macro_rules! builtin {
+    [$language:literal: $($name:literal),* $(,)?] => { [] };
+}
+pub(crate) use builtin;
