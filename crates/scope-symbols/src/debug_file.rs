@@ -7,8 +7,9 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use crate::code::FileRequest;
 use crate::elf;
 use crate::file::FileBytes;
 use crate::image::{Image, SymbolError};
@@ -53,11 +54,61 @@ impl DebugFiles {
         None
     }
 
+    /// A file other than the debug file itself, for [`CodeTables`](crate::code::CodeTables). What is
+    /// found is not yet known to fit.
+    #[must_use]
+    pub fn find_part(&self, request: &FileRequest) -> Option<FileBytes> {
+        self.part_candidates(request).iter().find_map(|path| open(path))
+    }
+
+    /// Where [`DebugFiles::find_part`] looks, in order.
+    #[must_use]
+    pub fn part_candidates(&self, request: &FileRequest) -> Vec<PathBuf> {
+        let folder = self.binary.parent().unwrap_or(Path::new("/"));
+        match request {
+            FileRequest::Debug(request) => self.candidates(request),
+            FileRequest::Package => {
+                let mut name = self.binary.as_os_str().to_owned();
+                name.push(".dwp");
+                vec![self.below(Path::new(&name))]
+            }
+            FileRequest::Split { compiled_in, name, .. } => {
+                let built = Path::new(compiled_in).join(name);
+                let mut found = vec![self.below(&built), self.below(&folder.join(name))];
+                let moved = built.file_name().map(|name| self.below(&folder.join(name)));
+                found.extend(moved);
+                found
+            }
+            FileRequest::Supplementary { name, build_id } => {
+                let id = Some(build_id.clone()).filter(|id| !id.is_empty());
+                let by_id = DebugFileRequest { build_id: id, link: None };
+                let mut found = self.candidates(&by_id);
+                let inside = folder.strip_prefix("/").unwrap_or(folder);
+                let debug = Path::new("/usr/lib/debug");
+                // A name is relative to the debug file, which may lie in any of its places; of the
+                // folders of build ids one is as good as another.
+                for folder in [
+                    folder.to_owned(),
+                    folder.join(".debug"),
+                    debug.join(inside),
+                    debug.join(".build-id/00"),
+                ] {
+                    found.push(self.below(&resolved(&folder.join(name))));
+                }
+                found
+            }
+        }
+    }
+
+    fn below(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
     /// Where a file is looked for, in order.
     #[must_use]
     pub fn candidates(&self, request: &DebugFileRequest) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        let below = |path: &Path| self.root.join(path.strip_prefix("/").unwrap_or(path));
+        let below = |path: &Path| self.below(path);
         let debug = Path::new("/usr/lib/debug");
         if let Some(id) = request.build_id.as_deref()
             && id.len() > 2
@@ -119,6 +170,22 @@ pub enum LoadError {
     Symbols(#[from] SymbolError),
 }
 
+/// The path with `..` taken away by the text: folders on the way need not exist.
+fn resolved(path: &Path) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(resolved.pop()),
+            other => resolved.push(other),
+        }
+    }
+    resolved
+}
+
+/// Names come from files that are not trusted: what is no plain file is not even opened.
 fn open(path: &Path) -> Option<FileBytes> {
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
     FileBytes::map(&File::open(path).ok()?).ok()
 }

@@ -6,7 +6,7 @@ use object::elf::{
     EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, PF_X, PT_LOAD, STB_GLOBAL, STB_WEAK, STT_FUNC,
     STT_GNU_IFUNC,
 };
-use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable};
+use object::read::elf::{ElfFile64, ElfSection64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable};
 use object::{LittleEndian, Object as _, ObjectSection as _};
 
 use crate::debug_file::DebugFileRequest;
@@ -145,13 +145,7 @@ impl<'a> Elf<'a> {
 
     /// A section's bytes, unfolded where they are compressed.
     pub(crate) fn section(&self, name: &str) -> Option<Cow<'a, [u8]>> {
-        let section = self.file.section_by_name(name)?;
-        let data = section.compressed_data().ok()?;
-        let limit = (data.data.len() as u64).saturating_mul(MAX_UNFOLDED.1).min(MAX_UNFOLDED.0);
-        if data.format != object::CompressionFormat::None && data.uncompressed_size > limit {
-            return None;
-        }
-        data.decompress().ok()
+        section_of(&self.file, name)
     }
 
     pub(crate) fn debug_file_request(&self) -> Option<DebugFileRequest> {
@@ -172,6 +166,43 @@ impl<'a> Elf<'a> {
         collect(self.file.elf_dynamic_symbol_table(), &mut symbols);
         symbols
     }
+}
+
+/// An ELF file that holds debug information alone: neither program nor library, of any machine.
+pub(crate) struct DebugObject<'a>(ElfFile64<'a, LittleEndian>);
+
+impl<'a> DebugObject<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        ElfFile64::parse(bytes).ok().map(Self)
+    }
+
+    /// A section's bytes, unfolded where they are compressed. Compilers put each type unit into a
+    /// section of its own, all of one name: these come one after the other.
+    pub(crate) fn section(&self, name: &str) -> Option<Cow<'a, [u8]>> {
+        let first = section_of(&self.0, name)?;
+        let named = self.0.sections().filter(|section| section.name_bytes() == Ok(name.as_bytes()));
+        let mut others = named.skip(1).filter_map(|section| unfolded(&section)).peekable();
+        if others.peek().is_none() {
+            return Some(first);
+        }
+        let mut all = first.into_owned();
+        others.for_each(|bytes| all.extend_from_slice(&bytes));
+        Some(Cow::Owned(all))
+    }
+}
+
+fn section_of<'a>(file: &ElfFile64<'a, LittleEndian>, name: &str) -> Option<Cow<'a, [u8]>> {
+    let section = file.section_by_name(name)?;
+    unfolded(&section)
+}
+
+fn unfolded<'a>(section: &ElfSection64<'a, '_, LittleEndian>) -> Option<Cow<'a, [u8]>> {
+    let data = section.compressed_data().ok()?;
+    let limit = (data.data.len() as u64).saturating_mul(MAX_UNFOLDED.1).min(MAX_UNFOLDED.0);
+    if data.format != object::CompressionFormat::None && data.uncompressed_size > limit {
+        return None;
+    }
+    data.decompress().ok()
 }
 
 fn collect<'a>(table: &SymbolTable<'a, FileHeader64<LittleEndian>>, symbols: &mut Vec<Symbol<'a>>) {
@@ -210,7 +241,15 @@ pub(crate) fn build_id_of(bytes: &[u8]) -> Option<String> {
     file.build_id().ok().flatten().filter(|id| !id.is_empty()).map(hexadecimal)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// The header and the section headers of a 64-bit ELF file: what tells its shape.
+pub(crate) fn section_headers(bytes: &[u8]) -> Option<Vec<u8>> {
+    let file = ElfFile64::<LittleEndian>::parse(bytes).ok()?;
+    let mut headers = bytes.get(..size_of::<FileHeader64<LittleEndian>>())?.to_vec();
+    headers.extend(file.elf_section_table().iter().flat_map(object::bytes_of));
+    Some(headers)
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string cannot fail.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::cfi::Frame;
 use crate::dwarf::{SourceFunction, Sources};
-use crate::elf::{Elf, Symbol};
+use crate::elf::{Binding, Elf, Symbol};
 use crate::image::{ImageFunction, UnwindSymbol, UnwindSymbolKind};
 use crate::names::demangle;
 use crate::reason::Reason;
@@ -94,6 +94,18 @@ struct Start<'a> {
     name: Option<&'a [u8]>,
     aliases: Vec<&'a [u8]>,
     resolver: bool,
+    external: bool,
+}
+
+/// A function as the symbols and the unwind table know it.
+#[derive(Clone, Debug)]
+pub(crate) struct PlainFunction<'a> {
+    pub(crate) address: u64,
+    pub(crate) size: u64,
+    /// The preferred name first; none where the unwind table alone knows the function.
+    pub(crate) names: Vec<&'a [u8]>,
+    /// One of the symbols is visible to other files.
+    pub(crate) external: bool,
 }
 
 impl<'a> Starts<'a> {
@@ -127,6 +139,20 @@ impl<'a> Starts<'a> {
     /// All addresses, sorted.
     pub(crate) fn addresses(&self) -> Vec<u64> {
         self.starts.iter().map(|start| start.address).collect()
+    }
+
+    /// The functions without what DWARF adds, by address.
+    pub(crate) fn plain(mut self, elf: &Elf<'a>, frames: &[Frame]) -> Vec<PlainFunction<'a>> {
+        self.complete_sizes(elf, frames);
+        self.starts
+            .into_iter()
+            .map(|start| PlainFunction {
+                address: start.address,
+                size: start.size,
+                names: start.name.into_iter().chain(start.aliases).collect(),
+                external: start.external,
+            })
+            .collect()
     }
 
     /// The finished list: functions without code here first, then by address.
@@ -171,6 +197,7 @@ impl<'a> Starts<'a> {
                 name: None,
                 aliases: Vec::new(),
                 resolver: false,
+                external: false,
             })
             .collect();
         if !added.is_empty() {
@@ -362,7 +389,7 @@ fn without_code(reason: Reason) -> ImageFunction {
 
 /// Which of several symbols at one address gives the name: the smallest. Global before weak before
 /// local, then what looks least internal.
-fn preference<'a>(symbol: &Symbol<'a>) -> (crate::elf::Binding, usize, usize, &'a [u8]) {
+fn preference<'a>(symbol: &Symbol<'a>) -> (Binding, usize, usize, &'a [u8]) {
     let underscores = symbol.name.iter().take_while(|byte| **byte == b'_').count();
     (symbol.binding, underscores, symbol.name.len(), symbol.name)
 }
@@ -380,6 +407,7 @@ fn merge<'a>(symbols: &[Symbol<'a>]) -> Start<'a> {
         name: Some(name),
         aliases,
         resolver: symbols.iter().any(|symbol| symbol.resolver),
+        external: symbols.iter().any(|symbol| symbol.binding != Binding::Local),
     }
 }
 
@@ -405,6 +433,7 @@ fn add_frames(elf: &Elf<'_>, frames: &[Frame], starts: &mut Vec<Start<'_>>) {
         name: None,
         aliases: Vec::new(),
         resolver: false,
+        external: false,
     }));
     starts.sort_by_key(|start| start.address);
 }

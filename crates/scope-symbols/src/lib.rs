@@ -12,6 +12,7 @@
 //! DWARF, machines other than x86-64.
 
 mod cfi;
+pub mod code;
 pub mod debug_file;
 mod dwarf;
 mod elf;

@@ -36,7 +36,7 @@ fn path<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, number: u64) -> Option<String> {
 }
 
 /// Joins paths, each taken relative to those before it, and resolves `.` and `..` by the text.
-fn normal(parts: &[&str]) -> String {
+pub(crate) fn normal(parts: &[&str]) -> String {
     let absolute = parts.iter().rposition(|part| part.starts_with('/'));
     let mut names: Vec<&str> = Vec::new();
     for name in parts[absolute.unwrap_or(0)..].iter().flat_map(|part| part.split('/')) {
