@@ -34,6 +34,7 @@ mod manifest;
 mod mmap;
 mod moments;
 mod pack;
+mod parts;
 mod place;
 mod pyramid;
 mod repair;
@@ -59,6 +60,7 @@ pub use manifest::{
 };
 pub use moments::{ThreadEvents, concerns};
 pub use pack::pack;
+pub use parts::write_part;
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
 pub use repair::{Repaired, repair};
 #[doc(hidden)]
