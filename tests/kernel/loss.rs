@@ -5,18 +5,38 @@ use std::collections::HashMap;
 use scope_tests::require_root;
 use serde_json::Value;
 
-use super::harness::{C, NOP5_FLAGS, Program, Report, alone, record};
+use super::harness::{C, NOP5_FLAGS, Program, Report, Trace, alone, record};
 
 const THREADS: u64 = 4;
-const CALLS: u64 = 250_000;
+const CALLS: u64 = 150_000;
 
 #[test]
 fn recorded_and_lost_calls_are_the_calls_made() {
     require_root!();
     let _turn = alone();
+    let trace = assert_losses_are_exact(&["--ring-size", "4K"]);
+    assert_eq!(trace.info()["recorder"]["dropped_records"], 0);
+}
+
+#[test]
+fn what_is_dropped_while_sealing_is_behind_is_counted_and_placed() {
+    require_root!();
+    let _turn = alone();
+    // Far fewer events a second are sealed than come.
+    let slow = ["--hot-segments", "2", "--segment-size", "1M", "--seal-delay", "400ms"];
+    let trace = assert_losses_are_exact(&slow);
+    let info = trace.info();
+    let dropped = info["recorder"]["dropped_records"].as_u64().unwrap();
+    assert!(0 < dropped && dropped <= info["lost_events"].as_u64().unwrap(), "{dropped}");
+    let warnings = info["warnings"].to_string();
+    assert!(warnings.contains("sealing or the disk did not keep up"), "{warnings}");
+}
+
+/// Records calls of which some must be lost with these arguments.
+fn assert_losses_are_exact(arguments: &[&str]) -> Trace {
     let (threads, calls) = (THREADS.to_string(), CALLS.to_string());
-    let smallest = ["-F", "leaf", "--ring-size", "4K"];
-    let (ended, trace) = record(&C("hot"), &[&threads, &calls], &smallest);
+    let arguments: Vec<&str> = ["-F", "leaf"].iter().chain(arguments).copied().collect();
+    let (ended, trace) = record(&C("hot"), &[&threads, &calls], &arguments);
     let truth = ended.success().truth.calls["leaf"];
     assert_eq!(truth, THREADS * CALLS);
     trace.verify();
@@ -32,6 +52,7 @@ fn recorded_and_lost_calls_are_the_calls_made() {
     trace.assert_well_nested();
     assert_gaps_are_placed(&report, &gaps);
     assert_no_duration_crosses_a_gap(&events);
+    trace
 }
 
 /// Every gap is a span of time inside the recording, of a thread of the target.

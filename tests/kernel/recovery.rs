@@ -1,6 +1,5 @@
 //! Any end of the recorder leaves a trace that opens: SIGKILL at any moment, a full disk, signals.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,7 +7,8 @@ use rustix::process::Signal;
 use scope_tests::require_root;
 
 use super::harness::{
-    C, EVERY, NOP5_FLAGS, Program, Recorder, Target, folder, rounds, run, scope, shared, wait_until,
+    C, EVERY, NOP5_FLAGS, Program, Recorder, Target, folder, rounds, run, scope, scope_fails,
+    shared, wait_until,
 };
 use super::safety::{Moments, code_is_untouched};
 
@@ -20,8 +20,12 @@ fn killed_at_any_moment_leaves_a_trace_that_opens() {
     let mut moments = Moments::new(0x5c09_e000_0000_0002);
     let mut with_calls = 0;
     let rounds = rounds(50 * 2);
-    for _ in 0..rounds {
-        let recorder = Recorder::attach(target.pid(), EVERY);
+    for round in 0..rounds {
+        // Every other one is killed among sealing, replacing manifests and beginning segments.
+        let small = ["--segment-size", "64K"];
+        let arguments: Vec<&str> =
+            EVERY.iter().chain(small.iter().filter(|_| round % 2 == 1)).copied().collect();
+        let recorder = Recorder::attach(target.pid(), &arguments);
         moments.pass(400);
         let trace = recorder.kill();
         let explained = trace.verify();
@@ -32,8 +36,30 @@ fn killed_at_any_moment_leaves_a_trace_that_opens() {
         if report.number("events") > 0 {
             trace.assert_well_nested();
         }
+        let path = trace.path().to_str().unwrap();
+        let repaired = scope(&["verify", path, "--repair"]);
+        assert!(repaired.contains(": repaired: closed what a killed recorder"), "{repaired}");
+        let verified = scope(&["verify", path]);
+        assert!(verified.contains("sound and complete"), "{verified}");
+        assert_eq!(trace.report().number("events"), report.number("events"));
     }
     assert!(with_calls > 0, "no round recorded anything in {rounds}");
+    assert!(target.is_running());
+}
+
+#[test]
+fn a_trace_is_not_repaired_while_it_is_recorded() {
+    require_root!();
+    let _turn = shared();
+    let mut target = Target::start(&C("busy"), &[]);
+    let recorder = Recorder::attach(target.pid(), EVERY);
+    target.wait_for_lines(5);
+    let path = recorder.trace_path();
+    let said = scope_fails(&["verify", path.to_str().unwrap(), "--repair"]);
+    assert!(said.contains("is being recorded"), "{said}");
+    let trace = recorder.interrupt();
+    let said = scope(&["verify", trace.path().to_str().unwrap(), "--repair"]);
+    assert!(said.contains("nothing to repair") && said.contains("sound and complete"), "{said}");
     assert!(target.is_running());
 }
 
@@ -124,23 +150,26 @@ impl Drop for SmallDisk {
 fn full_disk_ends_with_a_trace_that_opens() {
     require_root!();
     let _turn = shared();
-    // Room for the first of the files a trace is made of, 64 MiB each, not for the second.
-    let disk = SmallDisk::new("100M");
+    // No room for a hot segment of the usual size, and for less than those it takes to be behind.
+    let disk = SmallDisk::new("2M");
     let out = disk.path().join("full.scope");
     let program = Program::c("hot", NOP5_FLAGS);
-    let mut target = Target::start(&program, &["2", "2000000000000"]);
+    let mut target = Target::start(&program, &["1", "2000000000000"]);
     target.go();
     let pid = target.pid().to_string();
     let output = run(&["trace", &pid, "--no-tui", "--quiet", "-o", out.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("No space left") || said.contains("full"), "{said}");
+    assert!(said.contains("no space left") && said.contains("holds what fits"), "{said}");
     wait_until("the probes to go", || code_is_untouched(target.pid()));
     assert!(target.is_running());
     let out = out.to_str().unwrap();
-    scope(&["verify", out]);
-    let report = scope(&["report", out, "--json", "--limit", "0"]);
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-    assert!(report["events"].as_u64() > Some(0), "{report}");
-    assert!(fs::exists(out).unwrap());
+    let verified = scope(&["verify", out]);
+    assert!(verified.contains("sound and complete"), "{verified}");
+    let info = scope(&["info", out, "--json"]);
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    // Hot, so many events would take more than there is.
+    assert!(info["events"].as_u64() > Some(60_000), "{info}");
+    assert!(info["recorder"]["cut_off_events"].as_u64() > Some(0), "{info}");
+    assert!(info["end_reason"].as_str().unwrap().contains("failed"), "{info}");
 }

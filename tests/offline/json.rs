@@ -12,10 +12,14 @@ fn every_field_is_documented() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/json.md");
     let document = std::fs::read_to_string(path).expect("docs/json.md");
     let sample = Sample::new(&everything());
+    sample.text(&["bookmark", "sample.scope", "slow", "2.4ms"]);
     for (command, arguments) in [
         ("report", &["sample.scope", "--by-thread"] as &[&str]),
         ("dump", &["sample.scope"]),
         ("at", &["sample.scope", "2.4ms"]),
+        ("at", &["sample.scope", "--call", "2"]),
+        ("bookmark", &["sample.scope"]),
+        ("verify", &["sample.scope", "--repair"]),
         ("step", &["sample.scope", "--at", "2.4ms", "--thread", "100", "out"]),
         ("find", &["sample.scope", "kind!=exec"]),
         ("info", &["sample.scope"]),

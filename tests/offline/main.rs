@@ -2,6 +2,7 @@
 //! BPF, no root, no recording.
 
 mod at;
+mod bookmark;
 mod dump;
 mod find;
 mod harness;

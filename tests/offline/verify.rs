@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::harness::{Sample, everything, fail, leave};
 
 /// Flips a bit in the middle of the first segment's events.
@@ -28,7 +30,7 @@ fn a_sound_trace() {
     assert_eq!(json["sound"], true);
     assert_eq!(json["complete"], true);
     assert_eq!(json["events"], 28);
-    assert_eq!(json["torn"], serde_json::Value::Null);
+    assert_eq!(json["torn"], Value::Null);
 }
 
 #[test]
@@ -52,7 +54,7 @@ fn a_flipped_bit_is_found_and_ends_with_status_1() {
     let output =
         sample.command(&["verify", "sample.scope", "--json"]).output().expect("scope runs");
     assert_eq!(output.status.code(), Some(1));
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(json["sound"], false);
     assert_eq!(json["torn"]["events_lost"], 28);
 }
@@ -77,4 +79,62 @@ fn other_commands_name_the_damage_and_the_way_on() {
         assert!(message.ends_with("; scope verify sample.scope tells what is left\n"), "{message}");
         assert_eq!(message.lines().count(), 1);
     }
+}
+
+#[test]
+fn a_sound_trace_needs_no_repair() {
+    let sample = Sample::new(&everything());
+    let text = sample.text(&["verify", "sample.scope", "--repair"]);
+    assert!(text.starts_with("sample.scope: nothing to repair\n"), "{text}");
+    assert!(text.contains("sound and complete"), "{text}");
+    let json = sample.json(&["verify", "sample.scope", "--repair", "--json"]);
+    assert_eq!(json["repair"]["changed"], false);
+    assert_eq!(sample.json(&["verify", "sample.scope", "--json"])["repair"], Value::Null);
+}
+
+#[test]
+fn what_a_killed_recorder_left_open_is_closed() {
+    let sample = Sample::unfinished(&everything());
+    let text = sample.text(&["verify", "sample.scope", "--repair"]);
+    insta::assert_snapshot!(text.lines().next().expect("a line"), @"sample.scope: repaired: closed what a killed recorder left open, sealed 1 segment; 28 events kept");
+    assert!(text.contains("sound and complete"), "{text}");
+    let info = sample.json(&["info", "sample.scope", "--json"]);
+    assert_eq!(info["end_reason"], "the recorder was killed; repaired");
+}
+
+#[test]
+fn damage_is_dropped() {
+    let sample = Sample::new(&everything());
+    damage(&sample);
+    let json = sample.json(&["verify", "sample.scope", "--repair", "--json"]);
+    let repair = &json["repair"];
+    assert_eq!(repair["changed"], true);
+    assert_eq!(repair["closed"], false);
+    assert!(repair["damage"].as_str().expect("a sentence").contains("its checksum is"));
+    assert!(repair["bytes_dropped"].as_u64() > Some(0), "{repair}");
+    assert_eq!(json["sound"], true);
+    assert_eq!(json["events"], repair["events_kept"]);
+    let text = sample.text(&["verify", "sample.scope", "--repair"]);
+    assert!(text.starts_with("sample.scope: nothing to repair\n"), "{text}");
+}
+
+#[test]
+fn a_packed_trace_is_not_repaired() {
+    let sample = Sample::new(&everything());
+    sample.text(&["pack", "sample.scope", "sample.pack"]);
+    let (status, message) = fail(sample.command(&["verify", "sample.pack", "--repair"]));
+    assert_eq!(status, Some(1));
+    insta::assert_snapshot!(message, @"scope: sample.pack is a packed trace, which is not repaired; repair the folder it was made of, and pack that");
+}
+
+#[test]
+fn a_trace_that_somebody_writes_is_not_repaired() {
+    let sample = Sample::unfinished(&everything());
+    let folder = fs::File::open(sample.path()).expect("a trace");
+    folder.lock().expect("nobody else has the lock");
+    let (status, message) = fail(sample.command(&["verify", "sample.scope", "--repair"]));
+    assert_eq!(status, Some(1));
+    insta::assert_snapshot!(message, @"scope: sample.scope is being recorded or repaired at this moment; wait for that to end, or end it");
+    drop(folder);
+    sample.text(&["verify", "sample.scope", "--repair"]);
 }

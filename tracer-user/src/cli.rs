@@ -56,9 +56,11 @@ pub enum Command {
     Step(StepArgs),
     /// Find the events that satisfy a condition, forward or backward.
     Find(FindArgs),
+    /// Name a moment of a trace, to come back to it as @NAME; list and remove such names.
+    Bookmark(BookmarkArgs),
     /// Say what a trace holds, what was lost and what was left out.
     Info(InfoArgs),
-    /// Check a trace and explain what is there; fails when it is damaged.
+    /// Check a trace and explain what is there; fails when it is damaged. Can repair it.
     Verify(VerifyArgs),
     /// Make one file of a trace, to hand to somebody; every reading command takes it as it is.
     Pack(PackArgs),
@@ -152,6 +154,15 @@ pub struct TraceArgs {
     /// Do not record system calls: a call then costs less, but a wait does not say what it waits in.
     #[arg(long)]
     pub no_syscalls: bool,
+    /// Size of the files that events are written to before they are sealed, for example 32M.
+    #[arg(long, value_name = "SIZE", value_parser = values::segment_size, hide = true)]
+    pub segment_size: Option<u32>,
+    /// How many such files may wait to be sealed before events are dropped, the one in use included.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..), hide = true)]
+    pub hot_segments: Option<u32>,
+    /// Seal each file later by this time: for tests of what happens when sealing is behind.
+    #[arg(long, value_name = "TIME", value_parser = values::duration, hide = true)]
+    pub seal_delay: Option<Duration>,
     /// No status line and no summary.
     #[arg(short, long)]
     pub quiet: bool,
@@ -265,21 +276,31 @@ pub struct DumpArgs {
 /// What a moment can be given as.
 const MOMENTS: &str = "\
 A moment is a time since the start of the trace (1.5s, 250ms), a share of it (37%), a call (call:ID: just \
-after it began), an event (event:N: just after it), start or end.";
+after it began), an event (event:N: just after it), a bookmark (@NAME), start or end.";
 
 /// Arguments of `scope at`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = format!("{MOMENTS}\n\nExample: scope at 1234.scope 1.5s --thread 1240"))]
+#[command(after_help = format!("{MOMENTS}\n\nExamples:\n  scope at 1234.scope 1.5s --thread 1240\n  scope at 1234.scope --call 1200"))]
+#[command(override_usage = "\
+scope at [OPTIONS] <TRACE> <TIME>
+       scope at [OPTIONS] <TRACE> --call <ID>")]
 pub struct AtArgs {
     /// The trace.
     #[arg(value_hint = ValueHint::DirPath)]
     pub trace: PathBuf,
     /// The moment.
-    #[arg(value_name = "TIME", allow_hyphen_values = true)]
-    pub time: Place,
+    #[arg(value_name = "TIME", allow_hyphen_values = true, conflicts_with = "call")]
+    pub time: Option<Place>,
+    /// Show this call instead: who made it, how it ended, where its time went, what it called, and
+    /// what it waited for.
+    #[arg(long, value_name = "ID", value_parser = values::call)]
+    pub call: Option<u64>,
     /// Only this thread.
-    #[arg(long, value_name = "TID")]
+    #[arg(long, value_name = "TID", conflicts_with = "call")]
     pub thread: Option<u32>,
+    /// With --call: at most this many callees and waits; 0: all.
+    #[arg(long, default_value_t = 40, value_name = "N", requires = "call")]
+    pub limit: usize,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -380,6 +401,36 @@ pub struct FindArgs {
     pub json: bool,
 }
 
+/// Arguments of `scope bookmark`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = format!("{MOMENTS}\n\nExample: scope bookmark 1234.scope slow call:1200 --note 'waits for the lock', then scope at 1234.scope @slow"))]
+#[command(override_usage = "\
+scope bookmark [OPTIONS] <TRACE> <NAME> <TIME>
+       scope bookmark [OPTIONS] <TRACE> --remove <NAME>
+       scope bookmark [OPTIONS] <TRACE>")]
+pub struct BookmarkArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// The name; one that is there already moves.
+    pub name: Option<String>,
+    /// The moment.
+    #[arg(value_name = "TIME", allow_hyphen_values = true)]
+    pub time: Option<Place>,
+    /// What to remember about it.
+    #[arg(long, value_name = "TEXT", requires = "time")]
+    pub note: Option<String>,
+    /// List the bookmarks, as without a name.
+    #[arg(long, conflicts_with_all = ["name", "remove"])]
+    pub list: bool,
+    /// Remove the bookmark of this name.
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub remove: Option<String>,
+    /// List them as JSON, one object a line.
+    #[arg(long, conflicts_with_all = ["name", "remove"])]
+    pub json: bool,
+}
+
 /// Ends the program for wrong usage that only the command itself can see.
 pub fn wrong_usage(command: &str, kind: ErrorKind, message: &str) -> ! {
     let mut cli = Cli::command();
@@ -421,6 +472,9 @@ pub struct VerifyArgs {
     /// The trace.
     #[arg(value_hint = ValueHint::DirPath)]
     pub trace: PathBuf,
+    /// Drop what is damaged, and close a trace whose recorder was killed; then check what is left.
+    #[arg(long)]
+    pub repair: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

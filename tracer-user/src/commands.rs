@@ -6,6 +6,8 @@
 //! recording whose status line nobody reads goes on.
 
 pub mod at;
+pub mod bookmark;
+mod bookmarks;
 pub mod completions;
 pub mod doctor;
 pub mod dump;
@@ -50,6 +52,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::At(args) => at::run(&args),
         Command::Step(args) => step::run(&args),
         Command::Find(args) => find::run(&args),
+        Command::Bookmark(args) => bookmark::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Pack(args) => pack::run(&args),

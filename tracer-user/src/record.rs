@@ -1,9 +1,11 @@
 //! A recording: from rings to a trace on disk.
 //!
 //! One thread a ring drains ([`drain`]); one thread merges by time ([`merge`]), gives events their
-//! stacks and writes ([`pipeline`]). Absent here: which functions, and how probes get in.
+//! stacks and writes ([`pipeline`]). Where the trace takes no more, records are dropped as gaps
+//! ([`dropped`]). Absent here: which functions, and how probes get in.
 
 pub mod drain;
+pub mod dropped;
 pub mod merge;
 pub mod pipeline;
 pub mod privilege;

@@ -220,6 +220,17 @@ impl Ast {
         }
     }
 
+    /// The node that was made of tree-sitter's; nothing when it is not kept.
+    #[must_use]
+    pub fn find(&self, node: &tree_sitter::Node<'_>) -> Option<AstId> {
+        let (start, end) = (node.start_byte() as u32, node.end_byte() as u32);
+        let first = self.nodes.partition_point(|other| other.start < start);
+        let same = self.nodes[first..].iter().take_while(|other| other.start == start);
+        let at =
+            same.into_iter().position(|other| other.end == end && other.kind == node.kind_id())?;
+        Some(AstId((first + at) as u32))
+    }
+
     /// Whether `inner` is `outer` or below it.
     #[must_use]
     pub fn contains(&self, outer: AstId, inner: AstId) -> bool {

@@ -24,6 +24,7 @@ mod text;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::builder::Builder;
+pub use self::text::head_of;
 use crate::ast::AstId;
 
 /// Index of a node in its [`Cfg`].

@@ -3,7 +3,7 @@
 //!
 //! The engine never names a node kind of a grammar. A language says, in a file of its own under
 //! `languages/`, which of its kinds is an `if`, a loop, a call, a definition; adding a language is
-//! adding a file and a line in [`ALL`]. What no table can say (a preprocessor, macros) is not
+//! adding a file and a line in a list here. What no table can say (a preprocessor, macros) is not
 //! modelled: such nodes are opaque.
 
 use std::fmt;
@@ -38,6 +38,8 @@ pub enum Role {
     Method,
     /// An anonymous function or async block.
     Closure,
+    /// What a constructor does before its body.
+    Initializers,
     /// A named scope: module, namespace.
     Scope,
     /// A type that functions are declared in: class, trait.
@@ -182,27 +184,49 @@ pub enum Role {
 pub enum Slot {
     /// No field, or one that the engine needs not.
     None,
+    /// What is declared, or the last part of a path.
     Name,
+    /// The body of a function, loop, scope or handler.
     Body,
+    /// What is tested, or switched over.
     Condition,
+    /// What is done when it holds.
     Then,
+    /// What is done otherwise.
     Else,
+    /// What is done before the first round, or before the test.
     Init,
+    /// What is done after each round.
     Update,
+    /// The value of a declaration, the subject of a choice, the result of an arm.
     Value,
+    /// What is bound.
     Pattern,
+    /// What is assigned, or the first operand.
     Left,
+    /// What is assigned from, or the second operand.
     Right,
+    /// A label.
     Label,
+    /// What is called.
     Callee,
+    /// What it is called with.
     Arguments,
+    /// The list of parameters.
     Parameters,
+    /// The receiver's list (Go).
     Receiver,
+    /// What C declares, with pointers and brackets.
     Declarator,
+    /// A type.
     Type,
+    /// The trait of an impl.
     Trait,
+    /// The member's name.
     Member,
+    /// What the member is of, or the operand.
     Object,
+    /// The name a type switch binds.
     Alias,
 }
 
@@ -259,6 +283,8 @@ pub struct Definition {
     pub redeclaring_assigns: bool,
     /// In a pattern, a name that begins with a capital is a constant.
     pub capitals_are_constants: bool,
+    /// Words that are no function's name: where one seems to be, the parser misunderstood.
+    pub no_names: &'static [&'static str],
     /// The name that never binds.
     pub blank: &'static str,
     /// Patterns to look for.
@@ -274,9 +300,9 @@ pub struct Language {
     named: Vec<bool>,
 }
 
-static ALL: [&Definition; 4] =
-    [&rust::DEFINITION, &c::DEFINITION, &cpp::DEFINITION, &go::DEFINITION];
-static RESOLVED: [OnceLock<Language>; 4] = [const { OnceLock::new() }; 4];
+static ALL: &[&Definition] =
+    &[&rust::DEFINITION, &c::DEFINITION, &cpp::DEFINITION, &go::DEFINITION];
+static RESOLVED: [OnceLock<Language>; ALL.len()] = [const { OnceLock::new() }; ALL.len()];
 
 impl Language {
     /// The language of that name (`rust`, `c`, `cpp`, `go`).

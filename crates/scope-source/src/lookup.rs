@@ -24,6 +24,8 @@ pub enum How {
     InHead,
     /// The smallest call around the place.
     Containing,
+    /// The call of that name in the statement at the place.
+    ByCallee,
     /// The only candidate on the line.
     OnlyOnLine,
     /// One of several at the place: the first one evaluated.
@@ -112,6 +114,64 @@ impl SourceFile {
             return Some(self.found_call(index, How::Enclosing));
         }
         self.around(first)
+    }
+
+    /// The call at a line and column that calls a function of this name (mangling undone), as
+    /// [`Self::call_at`] finds it. The name settles what compilers leave open: gcc gives calls in
+    /// arguments the place of the statement, and a chain's calls may share their beginning. A
+    /// call of another name is still the answer when there is none of this one: through a
+    /// pointer, say; in C, one in capitals is taken for a macro.
+    #[must_use]
+    pub fn call_to(&self, line: u32, column: u32, callee: &str) -> Option<Found> {
+        let found = self.call_at(line, column)?;
+        let wanted = Wanted::new(callee);
+        let is_wanted = |call: &Call| {
+            let name = std::str::from_utf8(self.slice(call.name)).unwrap_or_default();
+            call.kind == CallKind::Function && without_arguments(name) == wanted.name
+        };
+        let call = found.call.and_then(|index| self.calls().get(index as usize));
+        if found.how == How::InsideMacro
+            || call.is_some_and(is_wanted) && found.how != How::Ambiguous
+        {
+            return Some(found);
+        }
+        let function = self.function_of(found.node);
+        let calls = || {
+            let all = self.calls().iter().enumerate();
+            all.filter(|(_, call)| call.function == function && is_wanted(call))
+        };
+        // Inside what was found first, then in the statement around it.
+        let statement = self.statement_around(found.node);
+        for around in [found.node, statement] {
+            let mut inside = calls().filter(|(_, call)| self.ast().contains(around, call.node));
+            if let Some((index, _)) = inside.next() {
+                let only = inside.next().is_none();
+                let how = if only { How::ByCallee } else { How::Ambiguous };
+                return Some(self.found_call(index, how));
+            }
+        }
+        let macro_name = call.is_some_and(|call| {
+            let name = self.slice(call.name);
+            let c_like = matches!(self.language().name(), "c" | "cpp");
+            c_like && name.len() > 1 && !name.iter().any(u8::is_ascii_lowercase)
+        });
+        Some(if macro_name { Found { how: How::InsideMacro, ..found } } else { found })
+    }
+
+    /// The node's outermost ancestor below a block: its statement.
+    fn statement_around(&self, node: AstId) -> AstId {
+        let ast = self.ast();
+        let mut at = node;
+        for outer in ast.ancestors(node) {
+            let role = ast.node(outer).role;
+            if matches!(role, Role::Block | Role::Case | Role::Default | Role::Labeled)
+                || matches!(role, Role::Function | Role::Method | Role::Closure)
+            {
+                break;
+            }
+            at = outer;
+        }
+        at
     }
 
     fn call_at_byte(&self, byte: u32) -> Option<Found> {
@@ -224,11 +284,21 @@ fn without_arguments(name: &str) -> &str {
     if name.contains("operator") {
         return name;
     }
-    let name = match name.find('(') {
-        // `(*T).f` of Go, `(anonymous namespace)::f` of C++ begin with one.
-        Some(at) if at > 0 && !name[..at].ends_with(['.', ':']) => &name[..at],
-        _ => name,
-    };
+    let mut depth = 0_u32;
+    let mut end = name.len();
+    for (at, byte) in name.bytes().enumerate() {
+        match byte {
+            b'<' => depth += 1,
+            b'>' => depth = depth.saturating_sub(1),
+            // `(*T).f` of Go, `(anonymous namespace)::f` of C++ begin with one.
+            b'(' if depth == 0 && at > 0 && !name[..at].ends_with(['.', ':']) => {
+                end = at;
+                break;
+            }
+            _ => {}
+        }
+    }
+    let name = name[..end].trim_end();
     let name = name.trim_end_matches("[...]");
     if !name.ends_with('>') {
         return name;

@@ -6,7 +6,7 @@
 //! stand in; of recursion it sees the direct one. What the paper does not know is counted by its
 //! spirit: `let … else` as an `if`, `match` and `select` as a `switch`; guards and `?` are free.
 
-mod cognitive;
+pub(crate) mod cognitive;
 mod lines;
 
 use serde::{Deserialize, Serialize};

@@ -23,7 +23,7 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 /// Names a construct across builds: equal ids are the same construct. 32 hexadecimal digits in
 /// text and in serialised form.
@@ -34,7 +34,7 @@ impl NodeId {
     /// The id of the node with this path.
     #[must_use]
     pub fn of_path(path: &str) -> Self {
-        Self(xxh3_128(path.as_bytes()))
+        Self(XxHash3_128::oneshot(path.as_bytes()))
     }
 
     /// The id of the node of this kind and ordinal inside the construct with this path; `buffer`
@@ -55,7 +55,7 @@ impl NodeId {
         }
         buffer.extend_from_slice(&digits[at..]);
         buffer.push(b']');
-        Self(xxh3_128(buffer))
+        Self(XxHash3_128::oneshot(buffer))
     }
 }
 
@@ -126,7 +126,7 @@ pub fn text_hash(
         at = end;
     }
     squeeze(&text[at..], buffer);
-    NodeId(xxh3_128(buffer))
+    NodeId(XxHash3_128::oneshot(buffer))
 }
 
 /// Appends the text without its white space, but for one blank between two words.

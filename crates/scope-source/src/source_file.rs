@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::language::Language;
 use crate::node_id::NodeId;
 use crate::outline::{Call, Function, FunctionIndex, Outline, Source};
-use crate::position::{LineIndex, Span};
+use crate::position::{LineIndex, Position, Span};
 
 /// What a file may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +149,12 @@ impl SourceFile {
     #[must_use]
     pub fn slice(&self, range: (u32, u32)) -> &[u8] {
         self.source().bytes(range.0, range.1)
+    }
+
+    /// Where a call begins, and where the name it calls does.
+    #[must_use]
+    pub fn positions_of(&self, call: &Call) -> (Position, Position) {
+        (self.lines.position(call.start), self.lines.position(call.name.0))
     }
 
     /// The range of a node with its places.

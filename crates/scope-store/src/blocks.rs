@@ -316,7 +316,8 @@ impl Trace {
             return Ok(state);
         }
         let dictionary = self.dictionary(reader)?;
-        let state = Arc::new(reader.checkpoint(local, &dictionary)?);
+        let state =
+            Arc::new(reader.checkpoint(local, &*self.group(reader, local)?, &dictionary)?);
         let bytes = crate::cache::state_bytes(&state);
         self.caches.checkpoints().insert(event, Arc::clone(&state), bytes);
         Ok(state)

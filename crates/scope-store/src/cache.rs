@@ -9,7 +9,7 @@ use scope_model::{OpenCall, State, ThreadState};
 
 use crate::blocks::Block;
 use crate::pyramid::Level;
-use crate::sealed::{BlockDecoder, Columns, Dictionary, Kind, Sets};
+use crate::sealed::{BlockDecoder, CheckpointGroup, Columns, Dictionary, Kind, Sets};
 use crate::summary::Summary;
 
 /// Bytes of decoded blocks that are kept.
@@ -21,6 +21,8 @@ const STATE_BYTES: usize = 8 << 20;
 
 /// Bytes of checkpoints of sealed segments that are kept.
 const CHECKPOINT_BYTES: usize = 4 << 20;
+/// Bytes of groups of checkpoints that are kept.
+const GROUP_BYTES: usize = 2 << 20;
 /// Bytes of each kind of index of sealed segments that are kept.
 const INDEX_BYTES: usize = 6 << 20;
 
@@ -31,6 +33,7 @@ pub(crate) struct Caches {
     columns: Mutex<Lru<BlockKey, Arc<Columns>>>,
     states: Mutex<States>,
     checkpoints: Mutex<Lru<u64, Arc<State>>>,
+    groups: Mutex<Lru<GroupKey, Arc<CheckpointGroup>>>,
     dictionaries: Mutex<Lru<u32, Arc<Dictionary>>>,
     sets: Mutex<Lru<(u32, Kind), Arc<Sets>>>,
     levels: Mutex<Lru<(u32, u16), Arc<Level>>>,
@@ -44,6 +47,9 @@ pub(crate) type Summaries = BTreeMap<u32, Summary>;
 /// A block, whatever segment holds it: its first event, and how many it has.
 pub(crate) type BlockKey = (u64, u32);
 
+/// A group of checkpoints: its segment, and where it is there.
+pub(crate) type GroupKey = (u32, u64);
+
 impl Default for Caches {
     fn default() -> Self {
         Self {
@@ -51,6 +57,7 @@ impl Default for Caches {
             columns: Mutex::new(Lru::new(COLUMN_BYTES)),
             states: Mutex::default(),
             checkpoints: Mutex::new(Lru::new(CHECKPOINT_BYTES)),
+            groups: Mutex::new(Lru::new(GROUP_BYTES)),
             dictionaries: Mutex::new(Lru::new(INDEX_BYTES)),
             sets: Mutex::new(Lru::new(INDEX_BYTES)),
             levels: Mutex::new(Lru::new(INDEX_BYTES)),
@@ -78,6 +85,11 @@ impl Caches {
     /// States of sealed segments, by the event that comes next.
     pub(crate) fn checkpoints(&self) -> MutexGuard<'_, Lru<u64, Arc<State>>> {
         lock(&self.checkpoints)
+    }
+
+    /// Checkpoints of which not all was asked for: a search for the end of a call looks at many.
+    pub(crate) fn groups(&self) -> MutexGuard<'_, Lru<GroupKey, Arc<CheckpointGroup>>> {
+        lock(&self.groups)
     }
 
     pub(crate) fn dictionaries(&self) -> MutexGuard<'_, Lru<u32, Arc<Dictionary>>> {

@@ -4,6 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::FORMAT_VERSION;
+use crate::source::Source;
+
 /// Error of the trace store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -11,6 +14,18 @@ pub enum StoreError {
     #[error("{} exists already; choose another output or remove it", path.display())]
     AlreadyExists {
         /// The taken path.
+        path: PathBuf,
+    },
+    /// Somebody writes the trace.
+    #[error("{} is being recorded or repaired at this moment; wait for that to end, or end it", path.display())]
+    InUse {
+        /// The trace.
+        path: PathBuf,
+    },
+    /// A packed trace, which does not change.
+    #[error("{} is a packed trace, which is not repaired; repair the folder it was made of, and pack that", path.display())]
+    Packed {
+        /// Its file.
         path: PathBuf,
     },
     /// The path is no trace.
@@ -127,6 +142,40 @@ impl StoreError {
     #[must_use]
     pub fn is_no_space(&self) -> bool {
         matches!(self, Self::NoSpace { .. })
+    }
+
+    /// What it means that a file of a trace, of which `expected` bytes count, cannot be read.
+    pub(crate) fn reading<'a>(
+        path: &'a Path,
+        source: &'a Source,
+        expected: u64,
+    ) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |error| match error.kind() {
+            // Of files that are not kept open: it may have gone since.
+            io::ErrorKind::NotFound => Self::MissingFile { file: path.to_path_buf() },
+            io::ErrorKind::UnexpectedEof => match source.length() {
+                Ok(found) if found < expected => {
+                    Self::Truncated { file: path.to_path_buf(), expected, found }
+                }
+                _ => Self::io("read", path, 0)(error),
+            },
+            _ => Self::io("read", path, 0)(error),
+        }
+    }
+
+    /// Bytes of a file that no version of scope writes.
+    pub(crate) fn malformed(path: &Path, offset: u64, what: &'static str) -> Self {
+        Self::Malformed { file: path.to_path_buf(), offset, what }
+    }
+
+    /// Bytes of a file that are not those that were written.
+    pub(crate) fn checksum(path: &Path, offset: u64, got: u32, expected: u32) -> Self {
+        Self::ChecksumMismatch { file: path.to_path_buf(), offset, got, expected }
+    }
+
+    /// A file of a newer version.
+    pub(crate) fn newer(path: &Path, found: u32) -> Self {
+        Self::NewerVersion { file: path.to_path_buf(), found, supported: FORMAT_VERSION }
     }
 
     /// Makes an error of the system one of the store; a full disk is told apart.

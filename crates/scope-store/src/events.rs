@@ -245,8 +245,10 @@ fn sealed_block(
         None => decoder.insert(Box::new(BlockDecoder::new(Arc::new(reader.dictionary()?)))),
     };
     let dictionary = Arc::clone(decoder.dictionary());
-    let events =
-        decoder.events(reader, first, || Ok(Arc::new(reader.checkpoint(first, &dictionary)?)))?;
+    let events = decoder.events(reader, first, || {
+        let group = reader.group(reader.group_of(first)?)?;
+        Ok(Arc::new(reader.checkpoint(first, &group, &dictionary)?))
+    })?;
     *next = first + 1;
     Ok(Some((entry.info.first_event, events)))
 }

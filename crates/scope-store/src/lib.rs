@@ -30,6 +30,7 @@ mod events;
 #[doc(hidden)]
 pub mod fuzzing;
 mod ledger;
+mod lock;
 mod manifest;
 mod mmap;
 mod moments;
@@ -40,6 +41,7 @@ mod pyramid;
 mod repair;
 mod sealed;
 mod sealer;
+mod sealing;
 mod segment;
 mod source;
 mod steps;

@@ -135,6 +135,10 @@ pub struct RecorderStats {
     pub late_records: u64,
     /// Lost records that could not be assigned to a thread.
     pub unattributed_losses: u64,
+    /// Records that were dropped since sealing or the disk did not keep up; in the trace as gaps.
+    pub dropped_records: u64,
+    /// Events that came when the trace could not go on any more, after its end; not in the trace.
+    pub cut_off_events: u64,
     /// Times the kernel skipped a probe's program by its own count.
     pub kernel_missed: u64,
     /// CPU time the recorder used, ns.

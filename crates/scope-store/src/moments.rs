@@ -10,7 +10,7 @@ use std::sync::Arc;
 use scope_model::{Event, EventKind, Pid, State, Tid};
 
 use crate::blocks::Block;
-use crate::sealed::{BlockDecoder, Columns, SealedReader};
+use crate::sealed::{BlockDecoder, CheckpointGroup, Columns, SealedReader};
 use crate::view::Handle;
 use crate::{StoreError, Trace};
 
@@ -116,7 +116,8 @@ impl Trace {
                 if let Some(state) = self.caches.checkpoints().get(&event) {
                     return Ok(of_one(&state));
                 }
-                return reader.checkpoint_of(local, tid, &*self.dictionary(reader)?);
+                let group = self.group(reader, local)?;
+                return reader.checkpoint_of(local, tid, &group, &*self.dictionary(reader)?);
             }
         }
         Ok(of_one(&*self.checkpoint(block)?))
@@ -171,10 +172,29 @@ impl Trace {
             let event = reader.block(local)?.info.first_event;
             return match self.caches.checkpoints().get(&event) {
                 Some(state) => Ok(State::clone(&state)),
-                None => reader.checkpoint(local, &*self.dictionary(reader)?),
+                None => {
+                    let group = self.group(reader, local)?;
+                    reader.checkpoint(local, &group, &*self.dictionary(reader)?)
+                }
             };
         }
         Ok(Arc::unwrap_or_clone(self.checkpoint(block)?))
+    }
+
+    /// The group that has the checkpoint of a block of a sealed segment.
+    pub(crate) fn group(
+        &self,
+        reader: &SealedReader,
+        local: usize,
+    ) -> Result<Arc<CheckpointGroup>, StoreError> {
+        let entry = reader.group_of(local)?;
+        let key = (reader.id(), entry.offset);
+        if let Some(group) = self.caches.groups().get(&key) {
+            return Ok(group);
+        }
+        let group = Arc::new(reader.group(entry)?);
+        self.caches.groups().insert(key, Arc::clone(&group), group.bytes());
+        Ok(group)
     }
 
     fn form(&self, block: usize) -> Result<Form<'_>, StoreError> {

@@ -1,12 +1,17 @@
 //! Repairing a trace: what can be read stays, what comes after the first damage goes.
 
+use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
+use std::sync::Arc;
 
 use scope_model::Event;
 
 use crate::block;
-use crate::manifest::{self, ClosedSegment, Manifest, RecordingState, SegmentEntry};
+use crate::ledger::Ledger;
+use crate::lock::Lock;
+use crate::manifest::{ClosedSegment, Manifest, RecordingState, SegmentEntry};
+use crate::sealing::{Retention, seal_rest};
 use crate::segment::{SegmentHeader, SegmentWriter};
 use crate::steps::Steps;
 use crate::{StoreError, Trace, document, event_codec, segment};
@@ -16,28 +21,44 @@ use crate::{StoreError, Trace, document, event_codec, segment};
 pub struct Repaired {
     /// Events that are left.
     pub events: u64,
+    /// What was damaged: the sentence of the error.
+    pub damage: Option<String>,
     /// Bytes of segments from the damaged block on.
     pub bytes_dropped: u64,
+    /// Segments of which nothing is left.
+    pub segments_dropped: u32,
     /// The trace was not finished: it is now.
     pub closed: bool,
+    /// Hot segments that were sealed.
+    pub sealed: u32,
+}
+
+impl Repaired {
+    /// Whether anything was changed.
+    #[must_use]
+    pub const fn changed(&self) -> bool {
+        self.damage.is_some() || self.closed || self.sealed > 0
+    }
 }
 
 /// Drops what cannot be read from the first damaged block on, and closes a trace whose recorder was
 /// killed. The readable part of a damaged segment is written anew; then the manifest is replaced;
-/// then what it does not list any more is removed. Of a trace that is whole and finished nothing is
-/// changed. Not to be used while the trace is recorded.
+/// then what it does not list any more is removed; then what is hot is sealed, where the disk has room
+/// for that. Of a trace that is whole and finished nothing is changed.
 ///
 /// # Errors
 ///
-/// [`StoreError::NotATrace`] for a packed trace; where the trace cannot be opened at all, since the
+/// [`StoreError::Packed`] for a packed trace; [`StoreError::InUse`] while it is recorded; where the trace cannot be opened at all, since the
 /// manifest or a table is damaged; what the system says. The trace is then what it was.
 pub fn repair(path: impl AsRef<Path>) -> Result<Repaired, StoreError> {
     let path = path.as_ref();
-    if path.is_file() {
-        let why = "a packed trace cannot be repaired; repair the folder it was made of";
-        return Err(StoreError::NotATrace { path: path.to_path_buf(), why });
-    }
     let trace = Trace::open(path)?;
+    if path.is_file() {
+        return Err(StoreError::Packed { path: path.to_path_buf() });
+    }
+    let _lock = Lock::take(path)?;
+    // Its recorder may have finished it meanwhile.
+    let trace = if trace.is_complete() { trace } else { Trace::open(path)? };
     let mut events = trace.events();
     let mut count = 0;
     let mut damage = None;
@@ -48,26 +69,26 @@ pub fn repair(path: impl AsRef<Path>) -> Result<Repaired, StoreError> {
                 count += 1;
                 last_ns = last_ns.max(event.time_ns);
             }
-            Err(error) => damage = Some(error),
+            Err(error) => damage = Some(error.to_string()),
         }
     }
-    let mut repaired = Repaired { events: count, bytes_dropped: 0, closed: !trace.is_complete() };
-    if damage.is_none() && !repaired.closed {
+    let closed = !trace.is_complete();
+    let mut repaired = Repaired { events: count, damage, closed, ..Repaired::default() };
+    if !repaired.changed() {
         return Ok(repaired);
     }
     let mut manifest = trace.manifest().clone();
-    let mut gone = Vec::new();
-    if damage.is_some() {
+    if repaired.damage.is_some() {
         let (at, offset) = events.damaged_at();
         let first_event = trace.segments().get(at).map_or(0, super::view::SegmentView::first_event);
         let end = trace.first_event() + count;
         for view in &trace.segments()[at..] {
             repaired.bytes_dropped += view.committed;
-            gone.push(view.path().to_path_buf());
         }
         repaired.bytes_dropped = repaired.bytes_dropped.saturating_sub(offset);
         let next_id = manifest.segments.last().map_or(0, |entry| entry.id.saturating_add(1));
         manifest.segments.truncate(at);
+        repaired.segments_dropped = (trace.segments().len() - at) as u32;
         if end > first_event || manifest.segments.is_empty() {
             let position = crate::Position::after(first_event);
             let kept = trace.events_from(position).take((end - first_event) as usize);
@@ -75,22 +96,44 @@ pub fn repair(path: impl AsRef<Path>) -> Result<Repaired, StoreError> {
                 SegmentHeader { id: next_id, first_event, trace: manifest.created_unix_ns };
             let entry = write(path, header, kept)?;
             manifest.segments.push(entry);
+            repaired.segments_dropped = repaired.segments_dropped.saturating_sub(1);
         }
     } else {
         close_last(&trace, &mut manifest)?;
     }
     manifest.state = RecordingState::Complete;
     manifest.end_ns = Some(manifest.end_ns.unwrap_or(last_ns).min(last_ns));
-    let why = if damage.is_some() { "damaged from there on" } else { "the recorder was killed" };
+    let killed = if repaired.closed { "the recorder was killed" } else { "" };
+    let why = if repaired.damage.is_some() { "damaged from there on" } else { killed };
     manifest.end_reason = Some(format!("{why}; repaired"));
     document::sync_folder(&path.join("segments"))?;
-    document::replace(&path.join(manifest::FILE), manifest::FORMAT, &manifest, &Steps::default())?;
-    for file in gone {
-        // The manifest does not list it: no part of the trace.
-        let _ = fs::remove_file(file);
-    }
-    let _ = fs::remove_file(path.join("reserve"));
+    let ledger = Arc::new(Ledger::new(path, manifest.clone(), Steps::default()));
+    ledger.update(|_| ())?;
+    remove_unlisted(path, &manifest);
+    // Without room for it the trace is as good, and larger.
+    repaired.sealed =
+        seal_rest(path, &ledger, Retention::default(), &Steps::default()).unwrap_or_default();
     Ok(repaired)
+}
+
+/// Removes what is no part of the trace: segments that are not listed, and what a killed recorder left.
+fn remove_unlisted(path: &Path, manifest: &Manifest) {
+    let listed = |entry: &SegmentEntry| match entry.sealed {
+        true => segment::sealed_path(path, entry.id),
+        false => segment::path(path, entry.id),
+    };
+    let listed: HashSet<_> = manifest.segments.iter().map(listed).collect();
+    let files = fs::read_dir(path.join("segments")).into_iter().flatten().flatten();
+    for file in files.map(|file| file.path()) {
+        let is_segment = file.extension().is_some_and(|end| end == "seg" || end == "sealed");
+        if is_segment && !listed.contains(&file) {
+            // It means nothing to readers, whether it goes or stays.
+            let _ = fs::remove_file(file);
+        }
+    }
+    for name in ["reserve", "manifest.json.new"] {
+        let _ = fs::remove_file(path.join(name));
+    }
 }
 
 /// Writes events as a new hot segment, flushed.

@@ -1,91 +1,98 @@
-//! Sealing in the background: takes full hot segments in their order, puts sealed ones in their
-//! place, and drops the oldest where a recording may not grow.
+//! Sealing in the background: a pool of threads takes full hot segments in their order, and each
+//! makes the sealed form of one. What they made is listed in that order too ([`Publisher`]).
 //!
-//! The order of steps is what makes it safe to stop at any of them: the sealed file is written and
-//! flushed, then the manifest lists it instead of the hot one, then the hot file is removed. A file
-//! the manifest does not list means nothing.
+//! To seal a segment takes the state before it. Where the segment before is still being sealed by
+//! another thread, its events are read once more for the state after it: that is far less work than
+//! sealing it, and is done only while sealing is behind.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use scope_model::State;
 
+use crate::StoreError;
 use crate::ledger::Ledger;
-use crate::manifest::Manifest;
-use crate::segment::{self, SegmentHeader, SegmentReader};
+use crate::sealing::{self, Publisher, Retention, Segment};
+use crate::segment::{SegmentHeader, SegmentReader};
 use crate::steps::Steps;
-use crate::{StoreError, document, sealed};
 
-/// What a recording may keep.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Retention {
-    pub(crate) max_bytes: Option<u64>,
-    pub(crate) keep_ns: Option<u64>,
-}
-
-/// A segment to be sealed.
-#[derive(Debug)]
-struct Job {
-    header: SegmentHeader,
-    bytes: u64,
-}
-
-/// What the sealer's thread and the writer both see.
+/// What the sealers and the writer both see.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Segments given to the sealer and not yet sealed.
+    /// Segments given to be sealed and not yet listed as sealed.
     waiting: AtomicUsize,
     /// Nobody waits for what is not begun.
     abandoned: AtomicBool,
-    /// Why sealing ended before its time: a sentence.
-    stopped: Mutex<Option<String>>,
-    /// Told when a segment is sealed or sealing stops.
+    /// Why sealing ended before its time.
+    stopped: Mutex<Option<Stopped>>,
+    /// Told when segments are sealed or sealing stops.
     progress: Condvar,
 }
 
-/// A sealer's thread.
+/// Why sealing ended before its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopped {
+    /// A sentence.
+    pub(crate) why: String,
+    /// The disk was full: where there is space again, the rest can be sealed.
+    pub(crate) no_space: bool,
+}
+
+/// A pool of threads that seal.
 #[derive(Debug)]
 pub(crate) struct Sealer {
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<Segment>>,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Sealer {
-    /// Starts a sealer for a new trace.
+    /// Starts so many sealers, at least one, for a new trace.
     pub(crate) fn start(
         path: &Path,
         ledger: Arc<Ledger>,
         retention: Retention,
         steps: Steps,
+        sealers: u32,
     ) -> Result<Self, StoreError> {
         let (jobs, queue) = channel();
         let shared = Arc::new(Shared::default());
-        let work = Work {
+        let work = Arc::new(Work {
             path: path.to_path_buf(),
-            ledger,
-            retention,
+            queue: Mutex::new(queue),
+            chain: Mutex::default(),
+            publisher: Mutex::new(Publisher::new(path, ledger, retention, steps.clone())),
             steps,
             shared: Arc::clone(&shared),
-            state: State::new(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("scope-sealer".to_owned())
-            .spawn(move || work.run(&queue))
-            .map_err(StoreError::io("start a thread to seal", path, 0))?;
-        Ok(Self { jobs: Some(jobs), shared, thread: Some(thread) })
+        });
+        let mut sealer = Self { jobs: Some(jobs), shared, threads: Vec::new() };
+        for number in 0..sealers.max(1) {
+            let work = Arc::clone(&work);
+            let thread = std::thread::Builder::new()
+                .name(format!("scope-sealer-{number}"))
+                .spawn(move || work.run())
+                .map_err(StoreError::io("start a thread to seal", path, 0));
+            match thread {
+                Ok(thread) => sealer.threads.push(thread),
+                Err(error) => {
+                    sealer.end();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(sealer)
     }
 
     /// Gives a closed hot segment of `bytes` bytes to be sealed. They must come in their order.
     pub(crate) fn add(&self, header: SegmentHeader, bytes: u64) {
         self.shared.waiting.fetch_add(1, Ordering::AcqRel);
-        // The thread ends only when sealing stopped, or with this.
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Job { header, bytes }).is_ok());
+        // The threads end only when sealing stopped, or with this.
+        let job = Segment { header, bytes };
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
         if !sent {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
         }
@@ -97,35 +104,27 @@ impl Sealer {
     }
 
     /// Why sealing stopped, if it did.
-    pub(crate) fn stopped(&self) -> Option<String> {
-        let why = lock(&self.shared.stopped).clone();
-        // While jobs can come the thread ends by itself only with a reason, or by a panic.
-        let panicked =
-            self.jobs.is_some() && self.thread.as_ref().is_some_and(JoinHandle::is_finished);
-        why.or_else(|| panicked.then(|| "the sealer failed".to_owned()))
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        lock(&self.shared.stopped).clone()
     }
 
     /// Waits until fewer than so many segments wait, or sealing stopped.
     pub(crate) fn wait_below(&self, most: usize) {
         let mut stopped = lock(&self.shared.stopped);
         while stopped.is_none() && self.waiting() >= most {
-            // Woken by each segment; the time limit is for a thread that panicked.
-            let limit = Duration::from_millis(100);
-            let woken = self.shared.progress.wait_timeout(stopped, limit);
+            // Whoever changes either holds the lock meanwhile; the time limit is for nothing known.
+            let woken = self.shared.progress.wait_timeout(stopped, Duration::from_secs(1));
             stopped = woken.unwrap_or_else(PoisonError::into_inner).0;
-            if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
-                return;
-            }
         }
     }
 
     /// Waits until all is sealed, or sealing stopped.
-    pub(crate) fn finish(mut self) -> Option<String> {
+    pub(crate) fn finish(mut self) -> Option<Stopped> {
         self.end();
         self.stopped()
     }
 
-    /// Ends after the segment that is being sealed.
+    /// Ends after the segments that are being sealed.
     pub(crate) fn abandon(mut self) {
         self.shared.abandoned.store(true, Ordering::Release);
         self.end();
@@ -133,121 +132,137 @@ impl Sealer {
 
     fn end(&mut self) {
         self.jobs = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            lock(&self.shared.stopped).get_or_insert_with(|| "the sealer failed".to_owned());
+        for thread in self.threads.drain(..) {
+            // One that panicked has said so: see `Fault`.
+            let _ = thread.join();
         }
     }
 }
 
+/// What the threads of a pool share.
 struct Work {
     path: PathBuf,
-    ledger: Arc<Ledger>,
-    retention: Retention,
+    /// Held while a segment is taken and the state before it is found: so these come in order.
+    queue: Mutex<Receiver<Segment>>,
+    chain: Mutex<Chain>,
+    /// Held while the manifest is replaced: it has one owner at a time.
+    publisher: Mutex<Publisher>,
     steps: Steps,
     shared: Arc<Shared>,
-    /// After the last sealed segment.
+}
+
+/// The latest state between two segments that is known.
+#[derive(Debug, Default)]
+struct Chain {
     state: State,
+    /// The segment after it, which is being sealed; the one after that needs the state in between.
+    begun: Option<Begun>,
+}
+
+/// A segment that is being sealed.
+#[derive(Clone, Debug)]
+struct Begun {
+    id: u32,
+    source: Arc<SegmentReader>,
+    bytes: u64,
+}
+
+/// Says that sealing stopped when it is dropped by a panic.
+struct Fault<'a>(&'a Work);
+
+impl Drop for Fault<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = "the sealer failed".to_owned();
+            self.0.stop(Stopped { why, no_space: false });
+        }
+    }
 }
 
 impl Work {
-    fn run(mut self, queue: &Receiver<Job>) {
-        for job in queue {
-            if self.shared.abandoned.load(Ordering::Acquire) {
-                return;
-            }
-            let sealed = self.seal(&job);
-            let mut stopped = lock(&self.shared.stopped);
-            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
-            let failed = sealed.is_err();
-            if let Err(error) = sealed {
-                *stopped = Some(error.to_string());
-            }
-            self.shared.progress.notify_all();
-            if failed {
-                // The segments after it need the state after it.
-                return;
+    fn run(&self) {
+        let _fault = Fault(self);
+        while let Some(job) = self.next() {
+            if let Err(error) = job.and_then(|(job, source, state)| self.seal(job, &source, state))
+            {
+                let no_space = error.is_no_space();
+                self.stop(Stopped { why: error.to_string(), no_space });
             }
         }
     }
 
-    fn seal(&mut self, job: &Job) -> Result<(), StoreError> {
-        let id = job.header.id;
-        let hot_path = segment::path(&self.path, id);
-        let sealed_path = segment::sealed_path(&self.path, id);
-        let step = |step| self.steps.before(step).map_err(StoreError::io("seal", &sealed_path, 0));
-        step("seal")?;
+    /// The next segment, and the state before it. `None` when there is nothing left to do.
+    #[expect(clippy::type_complexity, reason = "taken apart at once")]
+    fn next(&self) -> Option<Result<(Segment, Arc<SegmentReader>, State), StoreError>> {
+        let queue = lock(&self.queue);
+        let job = queue.recv().ok()?;
+        if self.shared.abandoned.load(Ordering::Acquire) || lock(&self.shared.stopped).is_some() {
+            return None;
+        }
+        Some(self.begin(job).map(|(source, state)| (job, source, state)))
+    }
+
+    /// Finds the state before a segment, and notes that the segment is being sealed.
+    fn begin(&self, job: Segment) -> Result<(Arc<SegmentReader>, State), StoreError> {
         let source = Arc::new(SegmentReader::open(&self.path, job.header)?);
-        let result = sealed::seal(&source, job.bytes, self.state.clone(), job.header, &sealed_path)
-            .and_then(|sealed| {
-                step("sync the folder of segments")?;
-                document::sync_folder(&self.path.join("segments"))?;
-                Ok(sealed)
-            })
-            .and_then(|(closed, state)| {
-                step("list the sealed segment")?;
-                let mut dropped = Vec::new();
-                self.ledger.update(|manifest| {
-                    if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id) {
-                        entry.closed = Some(closed);
-                        entry.sealed = true;
-                    }
-                    dropped = drop_oldest(manifest, self.retention);
-                })?;
-                Ok((state, dropped))
-            });
-        let (state, dropped) = match result {
-            Ok(sealed) => sealed,
-            Err(error) => {
-                // Unless the manifest may list it after all, its space is of more use than it.
-                let listed = matches!(&error, StoreError::Io { path, .. } if *path != sealed_path);
-                if !listed {
-                    let _ = fs::remove_file(&sealed_path);
-                }
-                return Err(error);
-            }
-        };
-        self.state = state;
-        step("remove the hot segment")?;
-        // What the manifest does not list any more is not missed; it is no part of the trace.
-        let _ = fs::remove_file(hot_path);
-        for id in dropped {
-            step("remove a dropped segment")?;
-            let _ = fs::remove_file(segment::sealed_path(&self.path, id));
+        let (id, bytes) = (job.header.id, job.bytes);
+        let begun = Begun { id, source: Arc::clone(&source), bytes };
+        loop {
+            let mut chain = lock(&self.chain);
+            let mut state = chain.state.clone();
+            let Some(before) = chain.begun.clone() else {
+                chain.begun = Some(begun);
+                return Ok((source, state));
+            };
+            drop(chain);
+            sealing::replay(&before.source, before.bytes, &mut state)?;
+            lock(&self.chain).advance(before.id, &state);
+        }
+    }
+
+    fn seal(
+        &self,
+        job: Segment,
+        source: &Arc<SegmentReader>,
+        state: State,
+    ) -> Result<(), StoreError> {
+        let (closed, state) = sealing::seal(&self.path, &job, source, state, &self.steps)?;
+        lock(&self.chain).advance(job.header.id, &state);
+        drop(state);
+        let mut publisher = lock(&self.publisher);
+        publisher.add(job.header.id, closed);
+        while let Some(change) = publisher.list()? {
+            // What waits for space or a place is told of it at once.
+            let told = lock(&self.shared.stopped);
+            self.shared.waiting.fetch_sub(change.sealed, Ordering::AcqRel);
+            self.shared.progress.notify_all();
+            drop(told);
+            publisher.remove(&change)?;
+        }
+        if lock(&self.shared.stopped).is_some() {
+            publisher.give_up();
         }
         Ok(())
     }
-}
 
-/// Takes the oldest sealed segments off the list, as far as the limits ask for it; returns which. The
-/// newest sealed one stays: it says in which state what follows begins.
-fn drop_oldest(manifest: &mut Manifest, retention: Retention) -> Vec<u32> {
-    let closed = |manifest: &Manifest| -> u64 {
-        manifest.segments.iter().filter_map(|entry| Some(entry.closed?.bytes)).sum()
-    };
-    let latest_ns = manifest.segments.iter().filter_map(|entry| Some(entry.closed?.last_ns)).max();
-    let mut dropped = Vec::new();
-    while let [oldest, next, ..] = manifest.segments.as_slice()
-        && oldest.sealed
-        && next.sealed
-    {
-        let too_large = retention.max_bytes.is_some_and(|most| closed(manifest) > most);
-        let too_old = retention.keep_ns.is_some_and(|keep_ns| {
-            let from_ns = latest_ns.unwrap_or_default().saturating_sub(keep_ns);
-            oldest.closed.is_some_and(|closed| closed.last_ns < from_ns)
-        });
-        if !too_large && !too_old {
-            break;
-        }
-        manifest.dropped_events = next.first_event;
-        dropped.push(oldest.id);
-        manifest.segments.remove(0);
+    fn stop(&self, why: Stopped) {
+        lock(&self.shared.stopped).get_or_insert(why);
+        self.shared.progress.notify_all();
+        // After the reason is known: whoever comes later gives up by itself.
+        lock(&self.publisher).give_up();
     }
-    dropped
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Only whole values are put in.
+impl Chain {
+    /// The state after a segment is known now; it may have been known already.
+    fn advance(&mut self, id: u32, state: &State) {
+        if self.begun.take_if(|begun| begun.id == id).is_some() {
+            self.state.clone_from(state);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic may have left half done is not used any more: sealing stops.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

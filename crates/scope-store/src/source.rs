@@ -29,6 +29,11 @@ impl Source {
         Self::Part(file, start, length)
     }
 
+    /// Whether it takes a descriptor of its own for as long as it lives.
+    pub(crate) const fn is_kept_open(&self) -> bool {
+        matches!(self, Self::Whole(_))
+    }
+
     /// How long it is now, in bytes.
     pub(crate) fn length(&self) -> io::Result<u64> {
         match self {

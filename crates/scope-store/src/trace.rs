@@ -49,14 +49,19 @@ impl Trace {
     /// header of a segment, or what the system says. Damage to blocks shows when they are read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let place = find(path.as_ref())?;
+        let mut open = Vec::new();
         for _ in 0..SNAPSHOT_TRIES {
             let (manifest, manifest_stamp) = read_manifest(&place)?;
             let unchanged = || place.stamp(manifest::FILE) == Some(manifest_stamp);
-            let segments = match view::take(&place, &manifest, &[]) {
+            let mut segments = Vec::with_capacity(manifest.segments.len());
+            match view::take(&place, &manifest, &open, &mut segments) {
                 // Sealed or dropped since the manifest was read.
-                Err(StoreError::MissingFile { .. }) if !unchanged() => continue,
-                segments => segments?,
-            };
+                Err(StoreError::MissingFile { .. }) if !unchanged() => {
+                    open = segments;
+                    continue;
+                }
+                taken => taken?,
+            }
             // After the events, so that the tables have all that those refer to.
             let (functions, functions_stamp) = tables::read_functions(&place)?;
             let (left_out, left_out_stamp) = tables::read_left_out(&place)?;
@@ -74,6 +79,7 @@ impl Trace {
                     caches: Caches::default(),
                 });
             }
+            open = segments;
         }
         Err(StoreError::Unsettled { path: place.path().to_path_buf() })
     }
@@ -85,6 +91,7 @@ impl Trace {
     /// As [`Trace::open`]; the trace then stays what it was.
     pub fn refresh(&mut self) -> Result<bool, StoreError> {
         let place = &self.place;
+        let mut open = None;
         for _ in 0..SNAPSHOT_TRIES {
             let changed = place.stamp(manifest::FILE) != Some(self.manifest_stamp);
             let new_manifest = changed.then(|| read_manifest(place)).transpose()?;
@@ -93,11 +100,13 @@ impl Trace {
                 None => (&self.manifest, self.manifest_stamp),
             };
             let unchanged = || place.stamp(manifest::FILE) == Some(manifest_stamp);
-            let segments = match view::take(place, manifest, &self.segments) {
+            let known = open.as_ref().unwrap_or(&self.segments);
+            let mut segments = Vec::with_capacity(manifest.segments.len());
+            match view::take(place, manifest, known, &mut segments) {
                 // Sealed or dropped since the manifest was read.
                 Err(StoreError::MissingFile { .. }) if !unchanged() => continue,
-                segments => segments?,
-            };
+                taken => taken?,
+            }
             let functions = (place.stamp(tables::FUNCTIONS) != Some(self.functions_stamp))
                 .then(|| tables::read_functions(place))
                 .transpose()?;
@@ -105,6 +114,7 @@ impl Trace {
                 .then(|| tables::read_left_out(place))
                 .transpose()?;
             if !unchanged() {
+                open = Some(segments);
                 continue;
             }
             let grown = segments.len() != self.segments.len()

@@ -76,13 +76,13 @@ impl SegmentView {
 }
 
 /// Opens the segments that a manifest lists, those already open aside, and notes how far each is
-/// committed.
+/// committed. What `views` has after an error is worth being given as `open` the next time.
 pub(crate) fn take(
     place: &Place,
     manifest: &Manifest,
     open: &[SegmentView],
-) -> Result<Vec<SegmentView>, StoreError> {
-    let mut views: Vec<SegmentView> = Vec::with_capacity(manifest.segments.len());
+    views: &mut Vec<SegmentView>,
+) -> Result<(), StoreError> {
     // Both are in the order of events, and segments go at the front alone.
     let mut open = open.iter().peekable();
     let keep_closed = manifest.segments.len().saturating_sub(MOST_OPEN);
@@ -97,6 +97,8 @@ pub(crate) fn take(
             view.id() == entry.id
                 && view.first_event() == entry.first_event
                 && view.is_sealed() == entry.sealed
+                // With time it becomes one of those that are not kept open.
+                && (number >= keep_closed || !entry.sealed || !view.source().is_kept_open())
         });
         if entry.sealed {
             let name = format!("segments/{:08}.sealed", entry.id);
@@ -138,5 +140,5 @@ pub(crate) fn take(
         }
         views.push(SegmentView { handle: Handle::Hot(reader), committed, closed: entry.closed });
     }
-    Ok(views)
+    Ok(())
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use scope_model::{Event, Function, LeftOut, Module};
 
 use crate::ledger::Ledger;
+use crate::lock::Lock;
 use crate::manifest::{Manifest, RecorderStats, RecordingState, SegmentEntry};
-use crate::sealer::{Retention, Sealer};
+use crate::sealer::{Sealer, Stopped};
+use crate::sealing::{Retention, seal_rest};
 use crate::segment::{self, SegmentHeader, SegmentWriter};
 use crate::steps::Steps;
 use crate::{FORMAT_VERSION, StoreError, document, tables};
@@ -17,6 +19,9 @@ use crate::{FORMAT_VERSION, StoreError, document, tables};
 /// Space kept for the last manifest, so that a full disk does not keep a recording from ending
 /// well: manifests are smaller up to some thousand segments.
 const RESERVE_BYTES: u64 = 512 << 10;
+/// Where the disk is short of space hot segments get smaller, down to this. With less the end of a
+/// recording would be drawn out: each segment waits for the one before to be sealed.
+const SMALLEST_SEGMENT: u32 = 1 << 20;
 
 /// How a trace is written.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub struct WriterOptions {
     pub segment_bytes: u32,
     /// Whether full segments are sealed in the background, and the rest at the end.
     pub seal: bool,
+    /// Threads that seal, at least 1.
+    pub sealers: u32,
     /// Hot segments there may be at once, the one that is written among them: what bounds the disk a
     /// recording needs beside its sealed segments. At least 2.
     pub max_hot_segments: u32,
@@ -43,6 +50,8 @@ impl Default for WriterOptions {
         Self {
             segment_bytes: 32 << 20,
             seal: true,
+            sealers: std::thread::available_parallelism()
+                .map_or(1, |cpus| cpus.get().min(2) as u32),
             max_hot_segments: 8,
             max_bytes: None,
             keep_ns: None,
@@ -58,8 +67,10 @@ pub struct WriterStatus {
     pub hot_segments: u32,
     /// How many there may be.
     pub max_hot_segments: u32,
-    /// Times that [`TraceWriter::append`] had to wait for the sealer.
+    /// Times that [`TraceWriter::append`] had to wait for the sealers.
     pub waits: u64,
+    /// The disk has no room for another hot segment before others are sealed.
+    pub short_of_space: bool,
     /// Why nothing is sealed any more, a sentence: segments stay as they are, and the bound on them
     /// is off.
     pub sealing_stopped: Option<String>,
@@ -77,7 +88,10 @@ pub struct TraceWriter {
     sealer: Option<Sealer>,
     max_hot_segments: u32,
     waits: u64,
-    sealing_stopped: Option<String>,
+    retention: Retention,
+    steps: Steps,
+    /// Why sealing stopped, once there are no sealers any more.
+    sealing_stopped: Option<Stopped>,
     functions: Vec<Function>,
     /// `None` only between two segments and after the end.
     segment: Option<SegmentWriter>,
@@ -89,6 +103,8 @@ pub struct TraceWriter {
     next_id: u32,
     functions_bytes: u64,
     left_out_bytes: u64,
+    /// Goes last: until then nobody may repair the trace.
+    _lock: Option<Lock>,
 }
 
 impl TraceWriter {
@@ -123,6 +139,7 @@ impl TraceWriter {
         left_out: &[LeftOut],
         options: WriterOptions,
     ) -> Result<Self, StoreError> {
+        let lock = Lock::take_if_any(path)?;
         for folder in ["segments", "code"] {
             let folder = path.join(folder);
             fs::create_dir(&folder).map_err(StoreError::io("create", &folder, 0))?;
@@ -148,6 +165,8 @@ impl TraceWriter {
             sealer: None,
             max_hot_segments: options.max_hot_segments.max(2),
             waits: 0,
+            retention,
+            steps: options.steps.clone(),
             sealing_stopped: None,
             segment: None,
             segment_bytes,
@@ -155,13 +174,15 @@ impl TraceWriter {
             closed_events: 0,
             next_id: 0,
             ledger: Arc::clone(&ledger),
+            _lock: lock,
         };
         segment::reserve_file(&writer.reserve_path(), RESERVE_BYTES)?;
         // The manifest comes last and makes the folder a trace.
         writer.next_segment()?;
         document::sync_folder(path)?;
         if options.seal {
-            writer.sealer = Some(Sealer::start(path, ledger, retention, options.steps)?);
+            let (steps, sealers) = (options.steps, options.sealers);
+            writer.sealer = Some(Sealer::start(path, ledger, retention, steps, sealers)?);
         }
         Ok(writer)
     }
@@ -184,7 +205,8 @@ impl TraceWriter {
             }
             self.waits += 1;
             if let Some(sealer) = &self.sealer {
-                sealer.wait_below(self.max_hot_segments as usize - 1);
+                // Whether a place or space is what is wanted: one segment sealed gives both.
+                sealer.wait_below(sealer.waiting().clamp(1, self.max_hot_segments as usize - 1));
             }
         }
     }
@@ -205,17 +227,25 @@ impl TraceWriter {
             if taken == events.len() || (self.segment.is_some() && self.is_behind()) {
                 return Ok(taken);
             }
-            self.next_segment()?;
+            if !self.next_segment()? {
+                return Ok(taken);
+            }
         }
     }
 
-    /// Whether there are as many hot segments as there may be: the disk or the sealer does not keep
-    /// up. Not once sealing has stopped, see [`WriterStatus::sealing_stopped`].
+    /// Whether there are as many hot segments as there may be, or as the disk has room for: the disk
+    /// or the sealers do not keep up. Not once sealing has stopped, see
+    /// [`WriterStatus::sealing_stopped`].
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.sealer.as_ref().is_some_and(|sealer| {
-            sealer.waiting() + 1 >= self.max_hot_segments as usize && sealer.stopped().is_none()
-        })
+        let waiting = self.being_sealed();
+        waiting + 1 >= self.max_hot_segments as usize || (self.segment.is_none() && waiting > 0)
+    }
+
+    /// Segments that will be sealed while the recording goes on.
+    fn being_sealed(&self) -> usize {
+        let sealer = self.sealer.as_ref().filter(|sealer| sealer.stopped().is_none());
+        sealer.map_or(0, Sealer::waiting)
     }
 
     /// How it is getting on.
@@ -226,9 +256,10 @@ impl TraceWriter {
             hot_segments: u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(1),
             max_hot_segments: self.max_hot_segments,
             waits: self.waits,
+            short_of_space: self.segment.is_none() && self.being_sealed() > 0,
             sealing_stopped: match &self.sealer {
-                Some(sealer) => sealer.stopped(),
-                None => self.sealing_stopped.clone(),
+                Some(sealer) => sealer.stopped().map(|stopped| stopped.why),
+                None => self.sealing_stopped.as_ref().map(|stopped| stopped.why.clone()),
             },
         }
     }
@@ -312,6 +343,11 @@ impl TraceWriter {
             self.sealing_stopped = sealer.finish();
         }
         self.release_reserve();
+        if self.sealing_stopped.as_ref().is_some_and(|stopped| stopped.no_space) {
+            // The segment that was written has given back what it did not use. What does not fit
+            // even so stays as it is.
+            let _ = seal_rest(&self.path, &self.ledger, self.retention, &self.steps);
+        }
         // Sealed segments are on the disk already. Opened again so that a long recording does not
         // hold a descriptor for each.
         let hot: Vec<u32> = {
@@ -351,16 +387,41 @@ impl TraceWriter {
         Ok(())
     }
 
-    /// Closes the segment, if any, and begins the next one. A segment becomes part of the trace
-    /// when the manifest lists it, before anything is written to it.
-    fn next_segment(&mut self) -> Result<(), StoreError> {
+    /// Closes the segment, if any, and begins the next one. `false` where there is no space for it
+    /// before segments that wait are sealed. Where none waits it is smaller.
+    fn next_segment(&mut self) -> Result<bool, StoreError> {
         self.close_segment()?;
+        let mut bytes = self.segment_bytes;
+        loop {
+            let Err(error) = self.begin_segment(bytes) else { return Ok(true) };
+            if !error.is_no_space() {
+                return Err(error);
+            }
+            self.list_closed(None)?;
+            if self.being_sealed() > 0 {
+                return Ok(false);
+            }
+            if bytes <= SMALLEST_SEGMENT {
+                return Err(error);
+            }
+            bytes = (bytes / 2).max(SMALLEST_SEGMENT);
+        }
+    }
+
+    /// Begins a segment of so many bytes. It becomes part of the trace when the manifest lists it,
+    /// before anything is written to it.
+    fn begin_segment(&mut self, bytes: u32) -> Result<(), StoreError> {
         let header = SegmentHeader {
             id: self.next_id,
             first_event: self.closed_events,
             trace: self.ledger.manifest().created_unix_ns,
         };
-        let segment = SegmentWriter::create(&self.path, header, self.segment_bytes)?;
+        if self.sealer.as_ref().is_some_and(|sealer| sealer.stopped().is_none()) {
+            // Sealed forms are there before the hot ones go.
+            let hot = self.being_sealed() as u64 + 1;
+            self.check_space(u64::from(bytes) + hot * u64::from(bytes / 4))?;
+        }
+        let segment = SegmentWriter::create(&self.path, header, bytes)?;
         if let Err(error) = self.list_closed(Some(&header)) {
             // A full disk refuses the new manifest before it takes the old one's place. After any
             // other error the manifest may list the segment, which has to stay then.
@@ -373,6 +434,17 @@ impl TraceWriter {
         self.next_id += 1;
         self.segment = Some(segment);
         Ok(())
+    }
+
+    /// Whether the file system says that it has so many bytes left.
+    fn check_space(&self, needed: u64) -> Result<(), StoreError> {
+        let path = self.path.join("segments");
+        // What cannot be asked is found out by trying.
+        let Ok(space) = rustix::fs::statvfs(&path) else { return Ok(()) };
+        match space.f_bavail.saturating_mul(space.f_frsize) < needed {
+            true => Err(StoreError::NoSpace { path, needed }),
+            false => Ok(()),
+        }
     }
 
     /// Lists what was closed as closed, and a new segment; then the closed one can be sealed.

@@ -6,7 +6,9 @@ use object::elf::{
     EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, PF_X, PT_LOAD, STB_GLOBAL, STB_WEAK, STT_FUNC,
     STT_GNU_IFUNC,
 };
-use object::read::elf::{ElfFile64, ElfSection64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable};
+use object::read::elf::{
+    ElfFile64, ElfSection64, FileHeader as _, ProgramHeader as _, Sym as _, SymbolTable,
+};
 use object::{LittleEndian, Object as _, ObjectSection as _};
 
 use crate::debug_file::DebugFileRequest;
@@ -109,6 +111,14 @@ impl<'a> Elf<'a> {
         let range =
             usize::try_from(offset).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(0);
         self.bytes.get(range).unwrap_or_default()
+    }
+
+    /// The bytes of a segment that are in the file.
+    pub(crate) fn contents(&self, segment: &Segment) -> &'a [u8] {
+        let end = segment.file_offset.saturating_add(segment.file_size);
+        let end = end.min(self.bytes.len() as u64);
+        let start = usize::try_from(segment.file_offset).unwrap_or(usize::MAX);
+        self.bytes.get(start..usize::try_from(end).unwrap_or(0)).unwrap_or_default()
     }
 
     pub(crate) fn entry(&self) -> u64 {

@@ -246,7 +246,8 @@ impl<'a> Starts<'a> {
         }
         // Sizes that overlap many times over are no compiler's; they would make the search for
         // branches take forever.
-        let code: u64 = elf.segments().iter().map(|segment| segment.file_size).sum();
+        let sizes = elf.segments().iter().map(|segment| segment.file_size);
+        let code = sizes.fold(0, u64::saturating_add);
         if total > code.saturating_mul(4) {
             for (start, next) in self.starts.iter_mut().zip(&next) {
                 start.size = start.size.min(next - start.address);

@@ -8,8 +8,10 @@
 //! through a [`DebugFileRequest`], and the caller (usually [`debug_file::DebugFiles`]) fetches it.
 //! So tests feed bytes, and a file of a target in a container is read through the container's root.
 //!
-//! Absent here: attaching probes, line tables for return addresses, types and parameters, split
-//! DWARF, machines other than x86-64.
+//! [`code`] reads more, and once: all that DWARF says of the code, in tables that are cached and stored;
+//! [`sources`] finds the source files. Neither is on the way to attaching.
+//!
+//! Absent here: attaching probes, variables other than parameters, machines other than x86-64.
 
 mod cfi;
 pub mod code;
@@ -18,6 +20,8 @@ mod dwarf;
 mod elf;
 pub mod file;
 mod functions;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod glob;
 pub mod image;
 mod kernel;
@@ -28,7 +32,9 @@ mod project;
 pub mod reason;
 pub mod select;
 pub mod site;
+pub mod sources;
 
+pub use code::CodeTables;
 pub use debug_file::{DebugFileRequest, DebugFiles, LoadError, load_image};
 pub use file::FileBytes;
 pub use image::{Image, ImageFunction, SymbolError, UnwindSymbol, UnwindSymbolKind};

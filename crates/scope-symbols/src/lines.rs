@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gimli::{AttributeValue, constants as dw};
+
 use crate::dwarf::{Dwarf, Slice, Unit};
 
 /// File names of one unit, each put together once.
@@ -85,16 +87,32 @@ pub(crate) fn places(dwarf: &Dwarf<'_>, unit: &Unit<'_>, wanted: &[u64]) -> Vec<
     places
 }
 
-/// Whether any of the addresses lies in the unit's code.
+/// Whether any of the addresses lies in the unit's code. As `gimli::Dwarf::unit_ranges`, but for
+/// sizes that overflow.
 fn concerns(dwarf: &Dwarf<'_>, unit: &Unit<'_>, wanted: &[u64]) -> bool {
-    let Ok(mut ranges) = dwarf.unit_ranges(unit) else { return false };
-    while let Ok(Some(range)) = ranges.next() {
-        let from = wanted.partition_point(|address| *address < range.begin);
-        if wanted.get(from).is_some_and(|address| *address < range.end) {
-            return true;
+    let holds = |begin: u64, end: u64| {
+        let from = wanted.partition_point(|address| *address < begin);
+        wanted.get(from).is_some_and(|address| *address < end)
+    };
+    let mut cursor = unit.entries();
+    let Ok(Some(root)) = cursor.next_dfs() else { return false };
+    if let Some(ranges) = root.attr_value(dw::DW_AT_ranges) {
+        let Ok(Some(mut ranges)) = dwarf.attr_ranges(unit, ranges) else { return false };
+        while let Ok(Some(range)) = ranges.next() {
+            if holds(range.begin, range.end) {
+                return true;
+            }
         }
+        return false;
     }
-    false
+    let address = |value| dwarf.attr_address(unit, value).ok().flatten();
+    let low = root.attr_value(dw::DW_AT_low_pc).and_then(address);
+    let (Some(low), Some(high)) = (low, root.attr_value(dw::DW_AT_high_pc)) else { return false };
+    let end = match high {
+        AttributeValue::Udata(size) => Some(low.saturating_add(size)),
+        other => address(other),
+    };
+    end.is_some_and(|end| holds(low, end))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub struct PlaceError {
 impl FromStr for Place {
     type Err = PlaceError;
 
-    /// Reads `1.5s`, `250ms`, `-3us`, `37%`, `call:ID`, `event:N` or `#N`, `mark:NAME`, `start`
+    /// Reads `1.5s`, `250ms`, `-3us`, `37%`, `call:ID`, `event:N` or `#N`, `@NAME` or `mark:NAME`, `start`
     /// or `end`.
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         let text = text.trim();
@@ -66,7 +66,10 @@ impl FromStr for Place {
         if let Some(id) = text.strip_prefix("call:") {
             return Ok(Self::Call(number(id, "not a call; write for example call:1200")?));
         }
-        if let Some(name) = text.strip_prefix("mark:") {
+        if let Some(name) = text.strip_prefix('@').or_else(|| text.strip_prefix("mark:")) {
+            if name.is_empty() {
+                return Err(wrong("not a bookmark; write for example @slow"));
+            }
             return Ok(Self::Bookmark(name.to_owned()));
         }
         if let Some(share) = text.strip_suffix('%') {
@@ -81,7 +84,9 @@ impl FromStr for Place {
         };
         let ns = units::time_ns(digits).ok().and_then(|ns| i64::try_from(ns).ok());
         ns.map(|ns| Self::Time(if negative { -ns } else { ns })).ok_or_else(|| {
-            wrong("not a moment; write a time (1.5s, 250ms), 37%, call:ID, event:N, start or end")
+            wrong(
+                "not a moment; write a time (1.5s, 250ms), 37%, call:ID, event:N, @BOOKMARK, start or end",
+            )
         })
     }
 }
@@ -98,7 +103,7 @@ impl fmt::Display for Place {
             }
             Self::Call(id) => write!(f, "call:{id}"),
             Self::Event(event) => write!(f, "#{event}"),
-            Self::Bookmark(name) => write!(f, "mark:{name}"),
+            Self::Bookmark(name) => write!(f, "@{name}"),
         }
     }
 }
@@ -121,6 +126,7 @@ mod tests {
             ("call:12", Place::Call(12)),
             ("#0", Place::Event(0)),
             ("event:7", Place::Event(7)),
+            ("@slow", Place::Bookmark("slow".to_owned())),
             ("mark:slow one", Place::Bookmark("slow one".to_owned())),
         ] {
             assert_eq!(text.parse::<Place>().unwrap(), place, "{text}");
@@ -131,8 +137,8 @@ mod tests {
     #[test]
     fn what_names_no_moment_is_refused() {
         for text in [
-            "", "soon", "101%", "-1%", "%", "#", "#-1", "event:", "call:", "call:x", "--1s",
-            "1 day",
+            "", "soon", "101%", "-1%", "%", "#", "#-1", "event:", "call:", "call:x", "--1s", "@",
+            "mark:", "1 day",
         ] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }

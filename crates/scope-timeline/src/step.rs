@@ -167,6 +167,9 @@ impl Cursor {
     }
 }
 
+/// Over more blocks than this, gaps are looked up in the index of the trace.
+const NEAR_BLOCKS: usize = 4;
+
 /// A point found on the way, and whether a gap was passed.
 type Found = (Option<Point>, bool);
 
@@ -266,11 +269,12 @@ impl Timeline<'_> {
         let moment = number + 1;
         let (low, high) = (moment.min(from.moment), moment.max(from.moment));
         let (depth, crosses_gap) = match from.thread {
-            None => (0, false),
+            None => (0, self.has_gap(low, high, None)?),
             Some(tid) => {
-                let (before, after) = (self.point_at(low, tid)?, self.point_at(high, tid)?);
-                let gap = after.lost > before.lost || self.in_gap(before)?;
-                (if low == moment { before.depth } else { after.depth }, gap)
+                // Counts of what was lost do not tell: another thread may have the id meanwhile.
+                let before = self.point_at(low, tid)?;
+                let gap = self.in_gap(before)? || self.has_gap(low, high, Some(tid))?;
+                (self.point_at(moment, tid)?.depth, gap)
             }
         };
         Ok(Outcome::Moved(Moved { moment, event: Some(event), depth, crosses_gap }))
@@ -501,15 +505,34 @@ impl Timeline<'_> {
             None if back => (start, None),
             None => return Ok(Outcome::Stopped(Stop::End)),
         };
-        let crosses_gap = self.has_gap(moment.min(from), moment.max(from))?;
+        let crosses_gap = self.has_gap(moment.min(from), moment.max(from), None)?;
         Ok(Outcome::Moved(Moved { moment, event, depth: 0, crosses_gap }))
     }
 
-    /// Whether a gap of any thread is among events.
-    fn has_gap(&self, from: u64, to: u64) -> Result<bool, TimelineError> {
-        let is_gap = |event: &Event| matches!(event.kind, EventKind::Gap { .. });
-        let found = self.scan(from, Direction::Forward, BlockFilter::default(), is_gap)?;
-        Ok(found.is_some_and(|(number, _)| number < to))
+    /// Whether a gap is among events: of a thread or of threads unknown, or any.
+    fn has_gap(&self, from: u64, to: u64, tid: Option<Tid>) -> Result<bool, TimelineError> {
+        let concerns = |of: Tid| tid.is_none_or(|tid| tid == of) || of == Tid(0);
+        let Some(last) = to.checked_sub(1).filter(|last| *last >= from) else { return Ok(false) };
+        let trace = self.trace();
+        let (first, last) = (trace.block_of_event(from)?, trace.block_of_event(last)?);
+        let (Some(first), Some(last)) = (first, last) else { return Ok(false) };
+        if last.saturating_sub(first) > NEAR_BLOCKS {
+            let mut gaps = trace.gaps()?.into_iter();
+            return Ok(gaps.any(|gap| (from..to).contains(&gap.event) && concerns(gap.tid)));
+        }
+        for block in first..=last {
+            self.check_interrupt()?;
+            let block = trace.block(block)?;
+            let mut events = block.events().iter().zip(block.info().first_event..);
+            let is_gap = |(event, number): (&Event, u64)| {
+                let is = matches!(event.kind, EventKind::Gap { .. });
+                is && concerns(event.tid) && (from..to).contains(&number)
+            };
+            if events.any(is_gap) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The first event from a moment on that fits; or the last one whose stop lies before it.

@@ -11,4 +11,4 @@ pub use machine::{alone, folder, rounds, shared, wait_until};
 pub use program::{C, C_FLAGS, CPP_FLAGS, NOP5_FLAGS, Program, RUST_FLAGS};
 pub use recorder::{EVERY, Recorder, record, run, scope, scope_fails};
 pub use target::{Ended, Target, Truth};
-pub use trace::Report;
+pub use trace::{Report, Trace};

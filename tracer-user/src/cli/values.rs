@@ -31,6 +31,19 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// The id of a call, as commands print it: `1200` or `call:1200`.
+pub fn call(text: &str) -> Result<u64, String> {
+    let id = text.strip_prefix("call:").unwrap_or(text);
+    id.parse().map_err(|_| "not the id of a call; write for example 1200".to_owned())
+}
+
+/// The size of a hot segment: a page to 1 GiB.
+pub fn segment_size(text: &str) -> Result<u32, String> {
+    let bytes = size(text)?;
+    let bytes = u32::try_from(bytes).ok().filter(|bytes| (4096..=1 << 30).contains(bytes));
+    bytes.ok_or_else(|| "must be between 4K and 1G".to_owned())
+}
+
 /// A function, or a function and a time: `db::commit`, `db::commit>50ms`. Names may hold `>` themselves.
 pub fn trigger(text: &str) -> Result<Condition, String> {
     let condition = |function: &str, longer_than| match function.trim() {

@@ -87,11 +87,23 @@ fn warnings(trace: &Trace, profile: &Profile) -> Vec<String> {
             output::units::counted(trace.first_event(), "event")
         ));
     }
+    let dropped = trace.manifest().recorder.as_ref().map_or(0, |recorder| recorder.dropped_records);
     if profile.lost_events > 0 {
+        let help = if profile.lost_events > dropped {
+            "; record fewer functions or with a larger --ring-size"
+        } else {
+            ""
+        };
         warnings.push(format!(
-            "{} lost: durations that cross a gap are unknown, totals are lower bounds; record \
-             fewer functions or with a larger --ring-size",
+            "{} lost: durations that cross a gap are unknown, totals are lower bounds{help}",
             output::units::counted(profile.lost_events, "event")
+        ));
+    }
+    if dropped > 0 {
+        warnings.push(format!(
+            "{} of those lost were dropped by the recorder, since sealing or the disk did not keep \
+             up; record fewer functions, or to a faster disk",
+            output::units::counted(dropped, "event")
         ));
     }
     if !trace.is_complete() {
@@ -106,6 +118,7 @@ fn warnings(trace: &Trace, profile: &Profile) -> Vec<String> {
             (recorder.late_records, "came too late to be put in order"),
             (recorder.unattributed_losses, "were lost by threads unknown"),
             (recorder.kernel_missed, "were missed by the kernel itself"),
+            (recorder.cut_off_events, "came after the trace could not go on, and are not in it"),
         ] {
             if number > 0 {
                 warnings.push(format!("{} {meaning}", output::units::counted(number, "record")));

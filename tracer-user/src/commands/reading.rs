@@ -7,6 +7,7 @@ use scope_model::{Event, Function, FunctionId};
 use scope_store::{StoreError, Trace};
 use scope_timeline::{Bookmarks, Moment, Place, Timeline, TimelineError, syscall};
 
+use super::bookmarks::Kept;
 use crate::output::progress::Progress;
 
 /// Events between two looks at the clock.
@@ -86,9 +87,11 @@ pub fn since(time_ns: u64, start_ns: u64) -> i64 {
 
 /// A moment by name.
 pub fn resolve(timeline: &Timeline<'_>, place: &Place) -> anyhow::Result<Moment> {
-    timeline
-        .resolve(place, &Bookmarks::default())
-        .map_err(|error| travel_error(timeline.trace(), error))
+    let bookmarks = match place {
+        Place::Bookmark(_) => Kept::of(timeline.trace())?.moments(),
+        _ => Bookmarks::default(),
+    };
+    timeline.resolve(place, &bookmarks).map_err(|error| travel_error(timeline.trace(), error))
 }
 
 /// What to say of an error on the way through a trace.
@@ -114,6 +117,9 @@ fn known_events(trace: &Trace) -> Option<u64> {
 fn damaged(trace: &Trace, error: StoreError) -> anyhow::Error {
     match error {
         StoreError::Io { .. } => error.into(),
+        StoreError::MissingFile { .. } if !trace.is_complete() => {
+            anyhow!("the flight recording dropped what was being read; try again ({error})")
+        }
         error => anyhow!("{error}; scope verify {} tells what is left", trace.path().display()),
     }
 }

@@ -18,7 +18,7 @@ use crate::cli::{self, TraceArgs};
 use crate::output::{self, json, units};
 use crate::probe::gate::Gated;
 use crate::record::pipeline::Notice;
-use crate::record::session::{Kernel, Outcome, Recording, Retention, Setup};
+use crate::record::session::{Kernel, Outcome, Recording, Retention, Setup, Tuning};
 use crate::record::status::StatusLine;
 use crate::record::target::{self, Files};
 use crate::record::{privilege, returns};
@@ -232,6 +232,11 @@ async fn record(
             max_bytes: args.max_size,
             keep_ns: args.keep.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
         },
+        tuning: Tuning {
+            segment_bytes: args.segment_size,
+            hot_segments: args.hot_segments,
+            seal_delay: args.seal_delay,
+        },
         trigger: args.trigger.clone(),
         warnings,
     };
@@ -240,7 +245,11 @@ async fn record(
     announce(&args, &recording, &output)?;
     let mut child = gated.map(Gated::open).transpose().context("cannot run the command")?;
     let end = watch(&args, &mut recording, &mut signals, &mut exit, child.as_mut()).await;
+    let to_seal = recording.progress().writer().hot_segments;
+    let status_line = StatusLine::new(args.quiet);
+    status_line.sealing(to_seal);
     let outcome = recording.finish(end.reason());
+    status_line.end();
     let status = child.map(|child| wait(child, &end)).transpose()?;
     if let End::Failed(error) = end {
         // Whatever was written before opens; the reason comes first.
@@ -439,10 +448,21 @@ fn summarize(args: &TraceArgs, outcome: &Outcome, output: &std::path::Path) {
     if args.quiet {
         return;
     }
-    let lost = match outcome.lost {
-        0 => "nothing lost".to_owned(),
-        lost => format!("{lost} lost (a larger --ring-size or fewer functions help)"),
-    };
+    let mut losses = Vec::new();
+    if outcome.lost > 0 {
+        losses.push(format!(
+            "{} lost (a larger --ring-size or fewer functions help)",
+            units::count(outcome.lost)
+        ));
+    }
+    if outcome.dropped > 0 {
+        losses.push(format!(
+            "{} dropped since sealing or the disk did not keep up (fewer functions or a faster \
+             disk help)",
+            units::count(outcome.dropped)
+        ));
+    }
+    let lost = if losses.is_empty() { "nothing lost".to_owned() } else { losses.join(", ") };
     say!(
         "{}, {lost}, {} in {}",
         units::counted(outcome.events, "event"),

@@ -1,9 +1,10 @@
-//! `scope verify`: checks a trace and explains what is there. Status 1 when it is damaged.
+//! `scope verify`: checks a trace, repairs it first where that is wished, and explains what is there.
+//! Status 1 when it is damaged.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use scope_store::{Torn, VerifyReport};
+use scope_store::{Repaired, Torn, VerifyReport};
 use serde::Serialize;
 
 use crate::cli::VerifyArgs;
@@ -12,11 +13,15 @@ use crate::output::{self, style};
 
 /// Checks a trace.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let repaired = args.repair.then(|| scope_store::repair(&args.trace)).transpose()?;
     let report = scope_store::verify(&args.trace)?;
     let mut out = output::stdout();
     if args.json {
-        output::json::document(&mut out, &Document::new(args, &report))?;
+        output::json::document(&mut out, &Document::new(args, &report, repaired.as_ref()))?;
     } else {
+        if let Some(repaired) = &repaired {
+            write_repair(&mut out, args, repaired)?;
+        }
         write(&mut out, args, &report)?;
     }
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -36,6 +41,21 @@ struct Document<'a> {
     /// Null unless bytes are damaged.
     torn: Option<TornDocument<'a>>,
     problems: &'a [String],
+    /// What was done about it; null without `--repair`.
+    repair: Option<RepairDocument<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct RepairDocument<'a> {
+    changed: bool,
+    /// The first damage; null without.
+    damage: Option<&'a str>,
+    events_kept: u64,
+    bytes_dropped: u64,
+    segments_dropped: u32,
+    /// The recorder had not finished.
+    closed: bool,
+    segments_sealed: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,7 +69,16 @@ struct TornDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(args: &VerifyArgs, report: &'a VerifyReport) -> Self {
+    fn new(args: &VerifyArgs, report: &'a VerifyReport, repaired: Option<&'a Repaired>) -> Self {
+        let repair = |repaired: &'a Repaired| RepairDocument {
+            changed: repaired.changed(),
+            damage: repaired.damage.as_deref(),
+            events_kept: repaired.events,
+            bytes_dropped: repaired.bytes_dropped,
+            segments_dropped: repaired.segments_dropped,
+            closed: repaired.closed,
+            segments_sealed: repaired.sealed,
+        };
         let torn = |torn: &'a Torn| TornDocument {
             file: torn.file.display().to_string(),
             what: &torn.what,
@@ -67,7 +96,36 @@ impl<'a> Document<'a> {
             bytes: report.bytes,
             torn: report.torn.as_ref().map(torn),
             problems: &report.problems,
+            repair: repaired.map(repair),
         }
+    }
+}
+
+fn write_repair(out: &mut dyn Write, args: &VerifyArgs, repaired: &Repaired) -> io::Result<()> {
+    let path = args.trace.display();
+    if !repaired.changed() {
+        return writeln!(out, "{path}: nothing to repair");
+    }
+    let mut done = Vec::new();
+    if repaired.damage.is_some() {
+        let segments = match repaired.segments_dropped {
+            0 => String::new(),
+            segments => format!(", {} whole", counted(segments.into(), "segment")),
+        };
+        let bytes = size(repaired.bytes_dropped);
+        done.push(format!("dropped {bytes} from the first damage on{segments}"));
+    }
+    if repaired.closed {
+        done.push("closed what a killed recorder left open".to_owned());
+    }
+    if repaired.sealed > 0 {
+        done.push(format!("sealed {}", counted(repaired.sealed.into(), "segment")));
+    }
+    let events = counted(repaired.events, "event");
+    writeln!(out, "{path}: repaired: {}; {events} kept", done.join(", "))?;
+    match &repaired.damage {
+        Some(damage) => writeln!(out, "the damage was: {}", printable(damage)),
+        None => Ok(()),
     }
 }
 

@@ -63,6 +63,12 @@ impl Merge {
             .unwrap_or(u64::MAX)
     }
 
+    /// Records that have not been passed on.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.rings.iter().map(|ring| ring.records.len()).sum()
+    }
+
     /// Moves all records up to `until_ns` to `out`, in time order.
     pub fn take_until(&mut self, until_ns: u64, out: &mut Vec<Record>) {
         let begin = out.len();

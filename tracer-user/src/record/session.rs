@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use aya::maps::{Array, HashMap as BpfHashMap};
 use scope_model::{Function, LeftOut, Module, Pid};
 use scope_store::{
-    Clock, Host, Manifest, RecorderStats, Target, Trace, TraceWriter, WriterOptions,
+    Clock, Host, Manifest, RecorderStats, Steps, Target, Trace, TraceWriter, WriterOptions,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracer_common::{FunctionFlags, MAX_CPUS, MAX_FUNCTIONS, Settings};
@@ -75,6 +76,8 @@ pub struct Setup {
     pub output: PathBuf,
     /// How much of the trace is kept.
     pub retention: Retention,
+    /// How it is written.
+    pub tuning: Tuning,
     /// The call that ends the recording.
     pub trigger: Option<Condition>,
     /// Remarks, kept in the trace.
@@ -88,6 +91,36 @@ pub struct Retention {
     pub max_bytes: Option<u64>,
     /// Least time before the end, ns.
     pub keep_ns: Option<u64>,
+}
+
+/// How a trace is written, where that differs from the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tuning {
+    /// Bytes of a hot segment.
+    pub segment_bytes: Option<u32>,
+    /// Hot segments there may be.
+    pub hot_segments: Option<u32>,
+    /// By how much each segment is sealed later than it could be, for tests.
+    pub seal_delay: Option<Duration>,
+}
+
+impl Tuning {
+    fn apply(self, options: &mut WriterOptions) {
+        if let Some(bytes) = self.segment_bytes {
+            options.segment_bytes = bytes;
+        }
+        if let Some(most) = self.hot_segments {
+            options.max_hot_segments = most;
+        }
+        if let Some(delay) = self.seal_delay {
+            options.steps = Steps::new(move |step| {
+                if step == "seal" {
+                    std::thread::sleep(delay);
+                }
+                Ok(())
+            });
+        }
+    }
 }
 
 impl Retention {
@@ -155,8 +188,10 @@ pub struct Recording {
 pub struct Outcome {
     /// Events written.
     pub events: u64,
-    /// Records lost.
+    /// Records lost in the rings.
     pub lost: u64,
+    /// Records dropped since sealing or the disk was behind.
+    pub dropped: u64,
     /// Bytes of the trace.
     pub bytes: u64,
 }
@@ -231,13 +266,10 @@ impl Recording {
         for tracepoint in TRACEPOINTS.iter().chain(of_syscalls) {
             object.attach_tracepoint(tracepoint)?;
         }
-        let writer = TraceWriter::create(
-            &setup.output,
-            manifest,
-            &setup.functions,
-            &setup.left_out,
-            setup.retention.options(),
-        )?;
+        let mut options = setup.retention.options();
+        setup.tuning.apply(&mut options);
+        let (functions, left_out) = (&setup.functions, &setup.left_out);
+        let writer = TraceWriter::create(&setup.output, manifest, functions, left_out, options)?;
         let abandon = |error: anyhow::Error| {
             // Nothing was recorded: an empty trace would only be in the way of the next try.
             let _ = std::fs::remove_dir_all(&setup.output);
@@ -330,6 +362,8 @@ impl Recording {
             orphan_exits: finished.orphan_exits,
             late_records: finished.late_records,
             unattributed_losses: finished.unattributed_losses,
+            dropped_records: finished.dropped,
+            cut_off_events: finished.cut.map_or(0, |cut| cut.events),
             kernel_missed: missed,
             cpu_ns: own_cpu_ns().saturating_sub(self.cpu_before_ns),
             return_probes: match self.returns {
@@ -339,12 +373,14 @@ impl Recording {
             attach_mechanism: self.mechanism.name().into(),
             warnings,
         };
+        // A trace that could not go on ends where it is whole.
+        let end_ns = finished.cut.map_or(end_ns, |cut| cut.until_ns.min(end_ns));
         let (events, path) = (finished.writer.events(), finished.writer.path().to_path_buf());
         finished.writer.finish(end_ns, reason, stats)?;
         // Sealing made it smaller.
         let bytes = Trace::open(&path)?.bytes();
         let lost = progress.lost.load(std::sync::atomic::Ordering::Relaxed);
-        Ok(Outcome { events, lost, bytes })
+        Ok(Outcome { events, lost, dropped: finished.dropped, bytes })
     }
 }
 

@@ -34,6 +34,9 @@ enum Bench {
         #[command(flatten)]
         options: store::Options,
     },
+    /// Part of `store`: prints the memory that the questions take, in KiB.
+    #[command(hide = true)]
+    StoreMemory(store::memory::Options),
 }
 
 /// What every bench takes.
@@ -60,6 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (results, common) = match &options.bench {
         Bench::Capture(common) => (capture::run(common.rounds)?, common),
         Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
+        Bench::StoreMemory(options) => return store::memory::run(options),
     };
     print!("{results}");
     match &common.json {

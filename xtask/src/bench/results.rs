@@ -14,6 +14,8 @@ pub struct Results {
     numbers: Map<String, Value>,
     /// Label, unit, median, smallest, largest, remark.
     rows: Vec<[String; 5]>,
+    /// Tables of another form: what they show, and their lines.
+    tables: Vec<(String, String)>,
     remarks: Vec<String>,
 }
 
@@ -46,6 +48,16 @@ impl Results {
         self.rows.push([name.to_owned(), text(median), text(low), text(high), unit.to_owned()]);
     }
 
+    /// A table of another form; its numbers go into the JSON by [`Results::number`].
+    pub fn table(&mut self, shows: String, lines: String) {
+        self.tables.push((shows, lines));
+    }
+
+    /// The number of a name, as it is in the JSON.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.numbers.get(name)?.as_f64()
+    }
+
     /// Something the reader of the numbers must know.
     pub fn remark(&mut self, text: String) {
         if !self.remarks.contains(&text) {
@@ -75,6 +87,9 @@ impl fmt::Display for Results {
                 widths[0], widths[1], widths[2], widths[3]
             );
             writeln!(f, "{}", line.trim_end())?;
+        }
+        for (shows, lines) in &self.tables {
+            write!(f, "\n{shows}\n{lines}")?;
         }
         for remark in &self.remarks {
             writeln!(f, "note: {remark}")?;

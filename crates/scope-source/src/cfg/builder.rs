@@ -86,6 +86,9 @@ impl<'a> Builder<'a> {
         }
         self.ends.push(End { from: Cfg::ENTRY, label: EdgeLabel::Next });
         if let Some(body) = function.body {
+            if let Some(first) = self.ast.child_of_role(function.node, Role::Initializers) {
+                self.statement(first);
+            }
             self.statement(body);
         }
         self.connect(Cfg::EXIT, false);
@@ -358,8 +361,11 @@ fn find_control(ast: &Ast) -> Vec<bool> {
         if begins_control(node.role, node.mark) {
             control[at] = true;
         }
+        // A function's own flow is of its own graph: from outside it has none.
+        if is_boundary(node.role) {
+            control[at] = false;
+        }
         if control[at]
-            && !is_boundary(node.role)
             && let Some(parent) = ast.parent(AstId(at as u32))
         {
             control[parent.index()] = true;

@@ -9,6 +9,8 @@ use crate::source_file::SourceFile;
 
 /// Longer texts of nodes are cut.
 const WIDTH: usize = 60;
+/// Bytes that are read for a line: blanks and comments take their part.
+const MOST_READ: u32 = 512;
 
 impl Cfg {
     /// The graph as text: `NUMBER KIND TEXT -> TARGET LABEL, …`; `*` after a label closes a loop,
@@ -58,7 +60,9 @@ pub fn head_of(file: &SourceFile, id: AstId) -> String {
         }
         None => node.end,
     };
-    let text = String::from_utf8_lossy(file.slice((node.start, end))).into_owned();
+    // A part of a large construct is enough: a line of it is shown.
+    let end = end.min(node.start.saturating_add(MOST_READ));
+    let text = String::from_utf8_lossy(file.slice((node.start, end)));
     let first = text.lines().next().unwrap_or_default();
     let text = if node.role == Role::Conditional { first } else { &*text };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

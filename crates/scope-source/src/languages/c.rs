@@ -103,6 +103,9 @@ pub static DEFINITION: Definition = Definition {
     overloads: false,
     redeclaring_assigns: false,
     capitals_are_constants: false,
+    no_names: &[
+        "if", "else", "for", "while", "do", "switch", "case", "return", "sizeof", "defined",
+    ],
     blank: "",
     patterns: &crate::patterns::builtin!["c":
         "lock_across_call", "allocation_in_loop", "unchecked_result", "recursion",

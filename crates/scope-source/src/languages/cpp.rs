@@ -46,6 +46,7 @@ pub static DEFINITION: Definition = Definition {
         ("decltype", Role::Opaque),
         ("sizeof_expression", Role::Plain),
         ("function_definition", Role::Function),
+        ("field_initializer_list", Role::Initializers),
         ("lambda_expression", Role::Closure),
         ("namespace_definition", Role::Scope),
         ("class_specifier", Role::TypeScope),
@@ -139,6 +140,10 @@ pub static DEFINITION: Definition = Definition {
     overloads: true,
     redeclaring_assigns: false,
     capitals_are_constants: false,
+    no_names: &[
+        "if", "else", "for", "while", "do", "switch", "case", "return", "sizeof", "defined",
+        "catch", "try", "decltype", "unsigned", "requires", "noexcept", "operator",
+    ],
     blank: "",
     patterns: &crate::patterns::builtin!["cpp":
         "lock_across_call", "allocation_in_loop", "unchecked_result", "recursion",

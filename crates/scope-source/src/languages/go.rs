@@ -104,6 +104,7 @@ pub static DEFINITION: Definition = Definition {
     overloads: false,
     redeclaring_assigns: true,
     capitals_are_constants: false,
+    no_names: &[],
     blank: "_",
     patterns: &crate::patterns::builtin!["go":
         "lock_across_call", "allocation_in_loop", "unchecked_result", "recursion",

@@ -120,6 +120,7 @@ pub static DEFINITION: Definition = Definition {
     overloads: false,
     redeclaring_assigns: false,
     capitals_are_constants: true,
+    no_names: &[],
     blank: "_",
     patterns: &crate::patterns::builtin!["rust":
         "lock_across_await", "lock_across_call", "allocation_in_loop", "unchecked_result",

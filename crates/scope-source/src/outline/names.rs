@@ -43,8 +43,12 @@ pub(super) fn declared(source: Source<'_>, id: AstId) -> Option<Declared> {
         .children(id)
         .take_while(|child| ast.node(*child).slot != Slot::Body)
         .any(|child| ast.node(child).mark == Mark::Async);
+    let name = tidy(source.bytes(start, end));
+    if name.is_empty() || source.language.definition().no_names.contains(&name.as_str()) {
+        return None;
+    }
     Some(Declared {
-        name: tidy(source.bytes(start, end)),
+        name,
         name_start: start,
         receiver: receiver.and_then(|list| receiver_type(source, list)),
         body: ast.child(id, Slot::Body),
@@ -82,8 +86,12 @@ fn declarator_name(source: Source<'_>, outermost: AstId) -> (u32, u32, Option<As
     let ast = source.ast;
     let mut at = outermost;
     let mut function = None;
+    let mut operator = None;
     loop {
         let node = ast.node(at);
+        if node.role == Role::Plain {
+            operator.get_or_insert(node.start);
+        }
         if node.role == Role::FunctionDeclarator {
             function = Some(at);
         }
@@ -98,7 +106,8 @@ fn declarator_name(source: Source<'_>, outermost: AstId) -> (u32, u32, Option<As
             Some(inner)
                 if ast.node(inner).role == Role::FunctionDeclarator && node.role == Role::Plain =>
             {
-                return (node.start, ast.node(inner).start, Some(inner));
+                let start = operator.unwrap_or(node.start);
+                return (start, ast.node(inner).start, Some(inner));
             }
             Some(inner) => at = inner,
             None => {
@@ -168,8 +177,8 @@ fn parameter_types(source: Source<'_>, list: AstId) -> String {
         for part in ast.descendants(parameter) {
             let inner = ast.node(part);
             let is_name = inner.role == Role::Name
-                && matches!(inner.slot, Slot::Declarator | Slot::Name | Slot::Pattern)
-                || inner.role == Role::Name && in_unnamed_declarator(ast, part);
+                && (matches!(inner.slot, Slot::Declarator | Slot::Name | Slot::Pattern)
+                    || in_unnamed_declarator(ast, part));
             let is_default = inner.slot == Slot::Value;
             if (is_name || is_default || inner.role == Role::Comment) && inner.start >= at {
                 kept.extend_from_slice(source.bytes(at, inner.start));

@@ -228,3 +228,63 @@ fn returned_values_are_uses_of_returns_and_tails() {
     let names = flows[0].returned(&graphs[0]).map(|one| file.text_of(one.ast).to_vec());
     assert_eq!(names.collect::<Vec<_>>(), [b"b", b"c"]);
 }
+
+/// What reaches a use, found the other way round: from each definition along all ways until the
+/// variable is defined again. Uses in nodes that also define the variable are left out: their
+/// order is in no graph.
+#[test]
+fn reaching_definitions_are_those_that_ways_lead_to() {
+    let mut compared = 0;
+    for (language, table) in [
+        ("rust", include_str!("../../src/cfg/builder.rs")),
+        ("rust", include_str!("../../src/outline.rs")),
+        ("rust", include_str!("../../src/dfg/events.rs")),
+        ("c", include_str!("../programs/flow.c")),
+        ("go", include_str!("../programs/flow.go")),
+    ] {
+        let (_, graphs, flows) = flow(language, table);
+        for (cfg, dfg) in graphs.iter().zip(&flows) {
+            let nodes_of = |variable: u32| {
+                let all = dfg.definitions.iter();
+                all.filter(move |one| one.variable == variable).map(|one| one.node)
+            };
+            for local_use in &dfg.uses {
+                let defined: Vec<u32> = nodes_of(local_use.variable).collect();
+                if defined.contains(&local_use.node) {
+                    continue;
+                }
+                let expected: Vec<u32> = (0..dfg.definitions.len() as u32)
+                    .filter(|index| dfg.definitions[*index as usize].variable == local_use.variable)
+                    .filter(|index| {
+                        let from = dfg.definitions[*index as usize].node;
+                        let last =
+                            nodes_of(local_use.variable).filter(|node| *node == from).count();
+                        assert!(last >= 1);
+                        // Of several in one node the last one counts.
+                        let later = dfg.definitions[*index as usize + 1..].iter();
+                        let hidden = later.filter(|one| one.variable == local_use.variable);
+                        let hidden = hidden.into_iter().any(|one| one.node == from);
+                        !hidden && leads(cfg, from, local_use.node, &defined)
+                    })
+                    .collect();
+                assert_eq!(dfg.definitions_of(local_use), expected);
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 800, "{compared}");
+}
+
+fn leads(cfg: &Cfg, from: u32, to: u32, stops: &[u32]) -> bool {
+    let mut seen = vec![false; cfg.nodes.len()];
+    let mut open: Vec<u32> = cfg.successors(from).iter().map(|edge| edge.to).collect();
+    while let Some(at) = open.pop() {
+        if at == to {
+            return true;
+        }
+        if !std::mem::replace(&mut seen[at as usize], true) && !stops.contains(&at) {
+            open.extend(cfg.successors(at).iter().map(|edge| edge.to));
+        }
+    }
+    false
+}

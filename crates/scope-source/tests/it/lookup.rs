@@ -1,6 +1,6 @@
 //! From lines to nodes.
 
-use scope_source::{Found, How, Language, SourceFile};
+use scope_source::{Found, Language, SourceFile};
 
 fn parse(language: &str, source: &str) -> SourceFile {
     let language = Language::by_name(language).expect("known");
@@ -90,6 +90,8 @@ fn a_call_is_found_by_its_name_or_beginning() {
     let file = parse("rust", RUST);
     assert_eq!(shown(&file, file.call_at(4, 7)), "Exact a.min(3)");
     assert_eq!(shown(&file, file.call_at(4, 14)), "Exact a.min(3).max(1)");
+    let (start, name) = file.positions_of(&file.calls()[0]);
+    assert_eq!([(start.line, start.column), (name.line, name.column)], [(4, 5), (4, 14)]);
     assert_eq!(shown(&file, file.call_at(9, 17)), "Exact outer(inner(a), a)");
     assert_eq!(shown(&file, file.call_at(9, 23)), "Exact inner(a)");
     // The parenthesis, and a place inside an argument.
@@ -101,6 +103,19 @@ fn a_call_is_found_by_its_name_or_beginning() {
 fn a_chain_s_beginning_is_ambiguous_and_gives_the_innermost() {
     let file = parse("rust", RUST);
     assert_eq!(shown(&file, file.call_at(4, 5)), "Ambiguous a.min(3)");
+}
+
+#[test]
+fn the_callee_s_name_settles_what_the_place_leaves_open() {
+    let file = parse("rust", RUST);
+    assert_eq!(shown(&file, file.call_to(4, 5, "core::cmp::max")), "ByCallee a.min(3).max(1)");
+    assert_eq!(shown(&file, file.call_to(9, 17, "inner")), "ByCallee inner(a)");
+    assert_eq!(shown(&file, file.call_to(9, 17, "outer::<u8>")), "Exact outer(inner(a), a)");
+    // Through a pointer, or by another name.
+    assert_eq!(shown(&file, file.call_to(9, 17, "target")), "Exact outer(inner(a), a)");
+    let c = parse("c", "int f(int x) {\n  return g(h(x), h(1)) + MAX(x, 2);\n}\n");
+    assert_eq!(shown(&c, c.call_to(2, 10, "h")), "Ambiguous h(x)");
+    assert_eq!(shown(&c, c.call_to(2, 26, "less")), "InsideMacro MAX(x, 2)");
 }
 
 #[test]
@@ -147,6 +162,8 @@ fn templates_operators_and_destructors_are_found() {
     assert_eq!(function(&file, 8, "S::S"), "Exact S::S");
     assert_eq!(function(&file, 8, "S::operator=="), "Exact S::operator==");
     assert_eq!(function(&file, 8, "S::operator bool"), "Exact S::operator bool");
+    let cast = parse("cpp", "struct S { operator const char *() { return 0; } };\n");
+    assert_eq!(&*cast.functions()[0].qualified_name, "S::operator const char*");
     assert_eq!(function(&file, 10, "<lambda(int)>::operator()"), "Exact {closure#0}");
 }
 
@@ -197,4 +214,12 @@ fn tables_name_nothing_that_the_grammars_do_not_know() {
     for language in Language::all() {
         assert_eq!(language.unknown_names(), [""; 0], "{}", language.name());
     }
+}
+
+#[test]
+fn what_only_looks_like_a_function_is_none() {
+    let source = "namespace std MACRO(default)\n{\nint f() { g(); }\nelse if (x) { h(); }\n}\n";
+    let file = parse("cpp", source);
+    let names: Vec<&str> = file.functions().iter().map(|function| &*function.name).collect();
+    assert!(names.iter().all(|name| *name == "f"), "{names:?}");
 }

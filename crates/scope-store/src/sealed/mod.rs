@@ -22,6 +22,6 @@ mod writer;
 pub(crate) use block::Columns;
 pub(crate) use dictionary::Dictionary;
 pub(crate) use file::{Index, Kind};
-pub(crate) use reader::{BlockDecoder, SealedReader};
+pub(crate) use reader::{BlockDecoder, CheckpointGroup, SealedReader};
 pub(crate) use sets::{Sets, SetsBuilder};
 pub(crate) use writer::seal;

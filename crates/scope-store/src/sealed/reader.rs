@@ -12,15 +12,15 @@ use super::bytes::{Corrupt, Decoded, Reader};
 use super::checkpoint;
 use super::dictionary::{Dictionary, Values};
 use super::file::{
-    self, BlockEntry, ENTRY_SIZE, FrameError, HEADER_SIZE, Index, Kind, MOST_SECTION_BYTES,
-    MOST_SECTIONS, Section, TRAILER_SIZE, Trailer,
+    self, BlockEntry, ENTRY_SIZE, FrameError, GroupEntry, HEADER_SIZE, Index, Kind,
+    MOST_SECTION_BYTES, MOST_SECTIONS, Section, TRAILER_SIZE, Trailer,
 };
 use super::packed::unpack;
 use super::stacks::Stacks;
+use crate::StoreError;
 use crate::block::{BlockHeader, Encoding, HEADER_SIZE as BLOCK_HEADER, HeaderError};
 use crate::segment::SegmentHeader;
 use crate::source::Source;
-use crate::{FORMAT_VERSION, StoreError};
 
 /// Parts up to so many bytes are read without a look at the length of the file.
 const MOST_UNCHECKED: u32 = 1 << 20;
@@ -48,6 +48,20 @@ pub(crate) struct BlockDecoder {
     next_block: usize,
     payload: Vec<u8>,
     columns: Columns,
+}
+
+/// The checkpoints of some blocks, decompressed.
+#[derive(Debug)]
+pub(crate) struct CheckpointGroup {
+    entry: GroupEntry,
+    content: Vec<u8>,
+}
+
+impl CheckpointGroup {
+    /// Bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.content.capacity()
+    }
 }
 
 impl SealedReader {
@@ -148,13 +162,32 @@ impl SealedReader {
         })
     }
 
-    /// The checkpoint of a block: the state before its first event.
+    /// The group that has the checkpoint of a block.
+    pub(crate) fn group_of(&self, block: usize) -> Result<GroupEntry, StoreError> {
+        self.block(block)?;
+        let groups = &self.index()?.groups;
+        let after = groups.partition_point(|group| group.first_block as usize <= block);
+        // The index was checked to begin with a group of block 0.
+        Ok(groups[after.max(1) - 1])
+    }
+
+    /// Reads a group of checkpoints.
+    pub(crate) fn group(&self, entry: GroupEntry) -> Result<CheckpointGroup, StoreError> {
+        let mut content = Vec::new();
+        self.part(entry.offset, entry.length, entry.crc, &mut content)?;
+        Ok(CheckpointGroup { entry, content })
+    }
+
+    /// The checkpoint of a block, from its group: the state before its first event.
     pub(crate) fn checkpoint(
         &self,
         block: usize,
+        group: &CheckpointGroup,
         dictionary: &Dictionary,
     ) -> Result<State, StoreError> {
-        self.checkpoint_with(block, |state, reader| checkpoint::decode(state, reader, dictionary))
+        self.decode_checkpoint(block, group, |state, reader| {
+            checkpoint::decode(state, reader, dictionary)
+        })
     }
 
     /// The checkpoint of a block with one thread of it.
@@ -162,33 +195,29 @@ impl SealedReader {
         &self,
         block: usize,
         tid: Tid,
+        group: &CheckpointGroup,
         dictionary: &Dictionary,
     ) -> Result<State, StoreError> {
-        self.checkpoint_with(block, |state, reader| {
+        self.decode_checkpoint(block, group, |state, reader| {
             checkpoint::decode_one(state, reader, dictionary, tid)
         })
     }
 
-    fn checkpoint_with(
+    fn decode_checkpoint(
         &self,
         block: usize,
+        group: &CheckpointGroup,
         decode: impl Fn(&mut State, &mut Reader<'_>) -> Decoded<()>,
     ) -> Result<State, StoreError> {
-        let first_event = self.block(block)?.info.first_event;
-        let groups = &self.index()?.groups;
-        let after = groups.partition_point(|group| group.first_block as usize <= block);
-        // The index was checked to begin with a group of block 0.
-        let group = groups[after.max(1) - 1];
-        let mut content = Vec::new();
-        self.part(group.offset, group.length, group.crc, &mut content)?;
-        let corrupt = |Corrupt(what)| self.malformed(group.offset, what);
-        let mut reader = Reader::new(&content);
+        let offset = group.entry.offset;
+        let corrupt = |Corrupt(what)| self.malformed(offset, what);
+        let mut reader = Reader::new(&group.content);
         let mut state = State::new();
-        for _ in group.first_block as usize..=block {
+        for _ in group.entry.first_block as usize..=block {
             decode(&mut state, &mut reader).map_err(corrupt)?;
         }
-        if state.next_event() != first_event {
-            return Err(self.malformed(group.offset, "a checkpoint is of another event"));
+        if state.next_event() != self.block(block)?.info.first_event {
+            return Err(self.malformed(offset, "a checkpoint is of another event"));
         }
         Ok(state)
     }
@@ -267,11 +296,8 @@ impl SealedReader {
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), StoreError> {
-        self.source.read_exact_at(bytes, offset).map_err(|source| match self.check_length() {
-            // A file that is short or gone says more than what the read says of it.
-            Err(known) if known_by_length(source.kind()) => known,
-            _ => StoreError::io("read", &self.path, 0)(source),
-        })
+        let read = self.source.read_exact_at(bytes, offset);
+        read.map_err(StoreError::reading(&self.path, &self.source, self.bytes))
     }
 
     fn check(&self, offset: u64, bytes: &[u8], expected: u32) -> Result<(), StoreError> {
@@ -280,15 +306,15 @@ impl SealedReader {
     }
 
     pub(crate) fn malformed(&self, offset: u64, what: &'static str) -> StoreError {
-        StoreError::Malformed { file: self.path.clone(), offset, what }
+        StoreError::malformed(&self.path, offset, what)
     }
 
     fn checksum(&self, offset: u64, got: u32, expected: u32) -> StoreError {
-        StoreError::ChecksumMismatch { file: self.path.clone(), offset, got, expected }
+        StoreError::checksum(&self.path, offset, got, expected)
     }
 
     fn newer(&self, found: u32) -> StoreError {
-        StoreError::NewerVersion { file: self.path.clone(), found, supported: FORMAT_VERSION }
+        StoreError::newer(&self.path, found)
     }
 
     fn frame_error(&self, offset: u64, error: FrameError) -> StoreError {
@@ -333,10 +359,6 @@ impl SealedReader {
         }
         Ok(())
     }
-}
-
-const fn known_by_length(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }
 
 impl BlockDecoder {

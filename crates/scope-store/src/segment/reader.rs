@@ -119,27 +119,20 @@ impl SegmentReader {
     /// Fills `bytes` from `offset`; a file too short for that is an error that says that `expected`
     /// bytes were committed.
     fn read_exact(&self, bytes: &mut [u8], offset: u64, expected: u64) -> Result<(), StoreError> {
-        self.source.read_exact_at(bytes, offset).map_err(|source| {
-            let found = self.source.length().unwrap_or_default();
-            match source.kind() {
-                ErrorKind::UnexpectedEof if found < expected => {
-                    StoreError::Truncated { file: self.path.clone(), expected, found }
-                }
-                _ => StoreError::io("read", &self.path, 0)(source),
-            }
-        })
+        let read = self.source.read_exact_at(bytes, offset);
+        read.map_err(StoreError::reading(&self.path, &self.source, expected))
     }
 
     pub(crate) fn malformed(&self, offset: u64, what: &'static str) -> StoreError {
-        StoreError::Malformed { file: self.path.clone(), offset, what }
+        StoreError::malformed(&self.path, offset, what)
     }
 
     fn checksum(&self, offset: u64, got: u32, expected: u32) -> StoreError {
-        StoreError::ChecksumMismatch { file: self.path.clone(), offset, got, expected }
+        StoreError::checksum(&self.path, offset, got, expected)
     }
 
     fn newer(&self, found: u32) -> StoreError {
-        StoreError::NewerVersion { file: self.path.clone(), found, supported: FORMAT_VERSION }
+        StoreError::newer(&self.path, found)
     }
 }
 

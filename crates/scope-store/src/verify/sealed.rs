@@ -108,9 +108,15 @@ impl<'a> SealedCheck<'a> {
 }
 
 impl Sealed<'_> {
+    /// What the segment says of the state before the next block.
+    fn checkpoint(&self) -> Result<State, StoreError> {
+        let group = self.reader.group(self.reader.group_of(self.next_block)?)?;
+        self.reader.checkpoint(self.next_block, &group, &self.dictionary)
+    }
+
     fn check(&mut self, number: u64, event: &Event, state: &State, problems: &mut Problems) {
         if self.next_event == Some(number) {
-            match self.reader.checkpoint(self.next_block, &self.dictionary) {
+            match self.checkpoint() {
                 Ok(found) if found == *state => {}
                 Ok(_) => self.wrong(problems, || format!("the checkpoint of event {number}")),
                 Err(error) => problems.add(|| error.to_string()),

@@ -96,7 +96,7 @@ fn documents_have_the_documented_shape() {
     insta::assert_snapshot!(read("manifest.json"), @r#"
 {"format":"scope trace",
 "version":2,
-"checksum":"52224948",
+"checksum":"aff098d4",
 "content":{"scope_version":"0.1.0",
 "created_unix_ns":1700000000000000000,
 "host":{"hostname":"host",
@@ -131,6 +131,8 @@ fn documents_have_the_documented_shape() {
 "recorder":{"orphan_exits":1,
 "late_records":0,
 "unattributed_losses":0,
+"dropped_records":0,
+"cut_off_events":0,
 "kernel_missed":0,
 "cpu_ns":0,
 "return_probes":"",

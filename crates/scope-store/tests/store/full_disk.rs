@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scope_store::{Trace, verify};
+use scope_store::{Trace, WriterOptions, verify};
 use tempfile::TempDir;
 
-use crate::support::{create, event, event_range, place, read_all, stats};
+use crate::support::{
+    copy_folder, create, create_with, event, event_range, place, read_all, stats,
+};
 
 /// A file system of few bytes, unmounted at the end.
 struct SmallDisk(TempDir);
@@ -77,13 +79,47 @@ fn a_full_disk_ends_a_recording_that_can_be_finished() {
 }
 
 #[test]
+fn a_small_disk_takes_what_fits_once_it_is_sealed() {
+    let Some(disk) = SmallDisk::mount(6 << 20) else {
+        return not_run("full_disk::a_small_disk_takes_what_fits_once_it_is_sealed");
+    };
+    // Room for no more than a few hot segments at once, and hot for 150,000 events.
+    let options = WriterOptions { segment_bytes: 2 << 20, ..WriterOptions::default() };
+    let mut writer = create_with(&disk.trace(), options);
+    let mut next = 0;
+    let error = loop {
+        if let Err(error) = writer.append(&event_range(next..next + 1000)) {
+            break error;
+        }
+        writer.commit().unwrap();
+        next += 1000;
+        assert!(next < 20_000_000, "the disk never filled");
+    };
+    assert!(error.is_no_space(), "{error}");
+    let events = writer.events();
+    assert!(next <= events && events < next + 1000);
+    assert!(events > 600_000, "{events} events");
+    writer.finish(9_000, "the disk is full", stats()).unwrap();
+    let trace = Trace::open(disk.trace()).unwrap();
+    assert!(trace.is_complete());
+    let hot = trace.manifest().segments.iter().filter(|entry| !entry.sealed).count();
+    assert!(hot <= 1, "{hot} segments are hot");
+    assert_eq!(trace.end_event().unwrap(), events);
+    assert!(trace.events().zip(0..).all(|(found, number)| found.unwrap() == event(number)));
+    assert!(verify(disk.trace()).unwrap().is_sound());
+}
+
+#[test]
 fn a_full_disk_keeps_what_was_committed_when_nobody_finishes() {
     let Some(disk) = SmallDisk::mount(2 << 20) else {
         return not_run("full_disk::a_full_disk_keeps_what_was_committed_when_nobody_finishes");
     };
     let (writer, events) = fill(&disk.trace());
-    std::mem::forget(writer);
-    let found = read_all(&Trace::open(disk.trace()).unwrap());
+    // What is left when the writer is killed now.
+    let (_folder, left) = place();
+    copy_folder(&disk.trace(), &left);
+    drop(writer);
+    let found = read_all(&Trace::open(left).unwrap());
     assert_eq!(found.len() as u64, events);
     assert!(found.iter().enumerate().all(|(number, found)| *found == event(number as u64)));
 }
@@ -99,7 +135,7 @@ fn a_disk_too_small_for_a_trace_keeps_none() {
         crate::support::manifest(),
         &[],
         &[],
-        scope_store::WriterOptions::default(),
+        WriterOptions::default(),
     )
     .unwrap_err();
     assert!(error.is_no_space(), "{error}");

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use scope_model::{Event, EventKind, FunctionId, Pid, Tid};
-use scope_store::{Position, Trace, TraceWriter};
+use scope_store::{Position, StoreError, Trace, TraceWriter, WriterOptions};
 
 use crate::blocks::check_access;
 use crate::support::{
-    create, create_sealing, event, event_range, finish, functions, manifest, place, read_all,
+    create, create_sealing, create_with, event, event_range, finish, functions, manifest, place,
+    read_all,
 };
 
 #[test]
@@ -168,4 +169,76 @@ fn every_function_of_a_snapshot_is_in_its_table() {
         done.store(true, Ordering::Release);
         reader.join().unwrap();
     });
+}
+
+/// Moves the snapshot to now, as a reader does when a file is gone.
+fn refresh(trace: &mut Trace) {
+    let before = trace.first_event();
+    trace.refresh().unwrap();
+    assert!(trace.first_event() >= before);
+}
+
+#[test]
+fn a_reader_of_a_long_flight_recording_needs_nothing_but_refreshes() {
+    // More segments than are kept open; the oldest go all the time.
+    const SEGMENTS: u64 = 330;
+    let (_folder, path) = place();
+    let options = WriterOptions {
+        segment_bytes: 2_000,
+        keep_ns: Some(SEGMENTS * 44 * 10),
+        ..WriterOptions::default()
+    };
+    let mut writer = create_with(&path, options);
+    let total = SEGMENTS * 44 * 2;
+    let (ready, started) = std::sync::mpsc::channel();
+    let writing = thread::spawn(move || {
+        for from in (0..total).step_by(44) {
+            writer.append(&event_range(from..from + 44)).unwrap();
+            writer.commit().unwrap();
+            if from == (SEGMENTS + 10) * 44 {
+                ready.send(()).unwrap();
+            }
+        }
+        finish(writer);
+    });
+    started.recv().unwrap();
+    let mut trace = Trace::open(&path).unwrap();
+    let (mut gone, mut passes, mut open_files) = (0, 0, 0);
+    let mut last = false;
+    while !last {
+        last = writing.is_finished();
+        refresh(&mut trace);
+        let folder = path.join("segments");
+        let links = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let files = links.filter(|link| {
+            std::fs::read_link(link.path()).is_ok_and(|file| file.starts_with(&folder))
+        });
+        open_files = open_files.max(files.count());
+        // All that a reader asks for, from the oldest part on, where files go first.
+        let first = trace.first_event();
+        let asked: [&dyn Fn() -> Result<(), StoreError>; 6] = [
+            &|| trace.block(0).map(drop),
+            &|| trace.checkpoint(1).map(drop),
+            &|| trace.events().take(500).try_for_each(|event| event.map(drop)),
+            &|| trace.events_from(Position::after(first + 60)).next().unwrap().map(drop),
+            &|| trace.overview(1_000, 1_000 + total * 10, 200, None).map(drop),
+            &|| trace.durations(FunctionId(1)).map(drop),
+        ];
+        for (number, ask) in asked.iter().enumerate() {
+            match ask() {
+                Ok(()) => {}
+                Err(StoreError::MissingFile { .. }) => gone += 1,
+                Err(error) => panic!("question {number}: {error}"),
+            }
+        }
+        passes += 1;
+    }
+    writing.join().unwrap();
+    refresh(&mut trace);
+    assert_eq!(read_all(&trace), event_range(trace.first_event()..total));
+    assert!(trace.manifest().segments.len() > 280);
+    assert!(passes > 3, "{passes} passes");
+    // Files that were open when they were removed, and those the writer has open, are among them.
+    assert!(open_files < 320, "{open_files} files were open");
+    println!("{gone} files were gone when they were asked for, in {passes} passes");
 }

@@ -7,7 +7,8 @@ use scope_store::{Repaired, StoreError, Trace, pack, repair, verify};
 
 use crate::blocks::check_access;
 use crate::support::{
-    create, create_sealing, event, event_range, finish, functions, left_out, place, read, read_all,
+    copy_folder, create, create_sealing, event, event_range, finish, functions, left_out, place,
+    read, read_all,
 };
 
 #[test]
@@ -106,18 +107,25 @@ fn a_trace_whose_recorder_was_killed_is_closed() {
             if seal { create_sealing(&path, 20 << 10) } else { create(&path, 20 << 10) };
         writer.append(&event_range(0..1_234)).unwrap();
         writer.commit().unwrap();
-        std::mem::forget(writer);
-        // A sealer that is not killed with its process would go on: wait until it is done.
-        let settled = || {
-            let trace = Trace::open(&path).unwrap();
-            let segments = &trace.manifest().segments;
-            segments.iter().rev().skip(1).all(|entry| entry.sealed == seal)
-        };
-        while !settled() {
+        while writer.status().hot_segments > 1 && seal {
             std::thread::yield_now();
         }
+        // What is left of a trace when its recorder is killed now.
+        let left = path.with_file_name("left.scope");
+        copy_folder(&path, &left);
+        fs::write(left.join("segments/00000099.sealed"), "half a segment").unwrap();
+        let refused = repair(&path).unwrap_err();
+        assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+        drop(writer);
+        let path = left;
         let repaired = repair(&path).unwrap();
-        assert_eq!(repaired, Repaired { events: 1_234, bytes_dropped: 0, closed: true });
+        let sealed = if seal { 1 } else { 3 };
+        assert_eq!(
+            repaired,
+            Repaired { events: 1_234, closed: true, sealed, ..Repaired::default() }
+        );
+        assert!(repaired.changed());
+        assert!(!path.join("segments/00000099.sealed").exists());
         let trace = Trace::open(&path).unwrap();
         assert!(trace.is_complete());
         assert_eq!(
@@ -150,6 +158,8 @@ fn a_torn_tail_is_dropped() {
             let torn = verify(&path).unwrap().torn.unwrap();
             let repaired = repair(&path).unwrap();
             assert_eq!(repaired.events, torn.events_kept);
+            assert_eq!(repaired.damage.as_deref(), Some(torn.what.as_str()));
+            assert!(repaired.segments_dropped <= 3 - segment);
             assert!(repaired.bytes_dropped > 0 && !repaired.closed);
             let trace = Trace::open(&path).unwrap();
             assert_eq!(read_all(&trace), event_range(0..torn.events_kept));

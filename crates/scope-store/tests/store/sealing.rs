@@ -4,14 +4,15 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use scope_model::State;
 use scope_store::{Position, Steps, StoreError, Trace, TraceWriter, WriterOptions, verify};
 
-use crate::support::{create_with, event_range, finish, place, read_all};
+use crate::support::{copy_folder, create_with, event_range, finish, place, read_all};
 
 /// Small: about 400 events a segment.
 const SEGMENT: u32 = 16 << 10;
@@ -27,19 +28,6 @@ fn append(writer: &mut TraceWriter, to: u64) -> Result<(), StoreError> {
         writer.commit()?;
     }
     Ok(())
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else if fs::copy(entry.path(), &to).is_err() {
-            // Gone since the folder was listed: the other thread removed it, as it may.
-        }
-    }
 }
 
 /// Opens what a writer that was killed would have left, and checks it.
@@ -196,7 +184,7 @@ fn a_sealer_that_falls_behind_is_told_and_waited_for() {
         }
         Ok(())
     });
-    let options = WriterOptions { max_hot_segments: 3, ..options(steps) };
+    let options = WriterOptions { max_hot_segments: 3, sealers: 1, ..options(steps) };
     let mut writer = create_with(&path, options);
     let events = event_range(0..4_000);
     let taken = writer.try_append(&events).unwrap();
@@ -216,6 +204,49 @@ fn a_sealer_that_falls_behind_is_told_and_waited_for() {
     assert!(writer.status().hot_segments <= 3);
     finish(writer);
     assert_eq!(check_left(&path, 4_000), 4_000);
+}
+
+#[test]
+fn several_segments_are_sealed_at_once_and_listed_in_their_order() {
+    const SEALERS: usize = 3;
+    let (_folder, path) = place();
+    // All sealers meet before the first of them goes on, the one with the oldest segment last.
+    let meeting = Arc::new((Mutex::new(0), Condvar::new()));
+    let steps = Steps::new(move |step| {
+        if step == "seal" {
+            let (count, changed) = &*meeting;
+            let mut count = count.lock().unwrap();
+            *count += 1;
+            changed.notify_all();
+            let met = changed
+                .wait_timeout_while(count, Duration::from_secs(30), |count| *count < SEALERS)
+                .unwrap();
+            assert!(!met.1.timed_out(), "segments are sealed one by one");
+        }
+        Ok(())
+    });
+    let sealers = SEALERS as u32;
+    let mut writer = create_with(&path, WriterOptions { sealers, ..options(steps) });
+    let done = Arc::new(AtomicBool::new(false));
+    let watcher = {
+        let (path, done) = (path.clone(), Arc::clone(&done));
+        std::thread::spawn(move || {
+            while !done.load(Ordering::Acquire) {
+                let trace = Trace::open(&path).unwrap();
+                let segments = &trace.manifest().segments;
+                assert!(segments.is_sorted_by_key(|entry| entry.first_event));
+                assert!(segments.is_sorted_by_key(|entry| !entry.sealed), "{segments:?}");
+            }
+        })
+    };
+    append(&mut writer, 12_000).unwrap();
+    finish(writer);
+    done.store(true, Ordering::Release);
+    watcher.join().unwrap();
+    let trace = Trace::open(&path).unwrap();
+    assert!(trace.manifest().segments.iter().all(|entry| entry.sealed));
+    // Compares each checkpoint with the events before it, too.
+    assert_eq!(check_left(&path, 12_000), 12_000);
 }
 
 /// A trace that dropped its oldest events, and the state before the first that is left.

@@ -1,5 +1,6 @@
 //! Traces to test with.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -138,6 +139,20 @@ pub(crate) fn event(number: u64) -> Event {
 
 pub(crate) fn event_range(range: std::ops::Range<u64>) -> Vec<Event> {
     range.map(event).collect()
+}
+
+/// Copies a folder as it is at this moment, also while it changes.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else if fs::copy(entry.path(), &to).is_err() {
+            // Gone since the folder was listed: the other thread removed it, as it may.
+        }
+    }
 }
 
 /// The events that can be read, and the error that ended reading, if one did.

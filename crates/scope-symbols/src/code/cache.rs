@@ -163,9 +163,9 @@ impl CodeCache {
 fn user_folder(variable: &dyn Fn(&str) -> Option<OsString>, user: u32) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-    let owner = base.as_deref().and_then(|base| {
-        base.ancestors().find_map(|path| Some(fs::metadata(path).ok()?.uid()))
-    });
+    let owner = base
+        .as_deref()
+        .and_then(|base| base.ancestors().find_map(|path| Some(fs::metadata(path).ok()?.uid())));
     match base {
         Some(base) if owner == Some(user) => Some(base.join("scope")),
         _ if user == 0 => Some(PathBuf::from("/var/cache/scope")),

@@ -76,6 +76,17 @@ struct Entry {
     rows: U64,
 }
 
+/// Makes length and checksum of damaged tables right, for fuzzers.
+pub(crate) fn stamp(bytes: &mut [u8]) {
+    let length = bytes.len() as u64;
+    if let Ok((header, rest)) = Header::mut_from_prefix(bytes) {
+        header.magic = MAGIC;
+        header.version = U32::new(TABLES_VERSION);
+        header.length = U64::new(length);
+        header.checksum = U32::new(crc32fast::hash(rest));
+    }
+}
+
 /// What a section holds. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -111,8 +122,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Checks the header, the checksum and the directory.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, TablesError> {
-        let (header, rest) =
-            Header::ref_from_prefix(bytes).map_err(|_| TablesError::NotTables)?;
+        let (header, rest) = Header::ref_from_prefix(bytes).map_err(|_| TablesError::NotTables)?;
         if header.magic != MAGIC {
             return Err(TablesError::NotTables);
         }

@@ -53,13 +53,14 @@ pub fn load_code(
         FileRequest::Debug(_) => debug_file.take(),
         other => debug_files.find_part(other),
     };
-    let tables = CodeTables::build(path, &bytes, &mut find, progress).map_err(|error| match error {
-        BuildError::Symbols(error) => error,
-        // More than 4 GiB of names: of a file of this size the format has no room for all.
-        BuildError::Tables(error) => {
-            SymbolError::Damaged { path: path.to_owned(), what: error.to_string() }
-        }
-    })?;
+    let tables =
+        CodeTables::build(path, &bytes, &mut find, progress).map_err(|error| match error {
+            BuildError::Symbols(error) => error,
+            // More than 4 GiB of names: of a file of this size the format has no room for all.
+            BuildError::Tables(error) => {
+                SymbolError::Damaged { path: path.to_owned(), what: error.to_string() }
+            }
+        })?;
     if let Some((cache, key)) = &cached
         && tables.facts().missing.is_empty()
     {

@@ -18,8 +18,10 @@ mod rows;
 mod tables;
 mod types;
 
+pub(crate) use build::read_go_table;
 pub use build::{BuildError, Progress};
 pub use cache::{CacheKey, CodeCache, DEFAULT_LIMIT};
+pub(crate) use format::stamp;
 pub use format::{TABLES_VERSION, TablesError};
 pub use load::{Loaded, load_code};
 pub use model::{

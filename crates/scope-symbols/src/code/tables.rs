@@ -18,8 +18,8 @@ use super::rows::{
     ArgumentRow, FileRow, FunctionRow, GenericRow, INLINED, InlinedRow, LocationRow, NONE,
     ParameterRow, RangeRow, UnitRow, file_flags, function_flags,
 };
-use crate::file::FileBytes;
 use crate::code::TypeNumber;
+use crate::file::FileBytes;
 
 /// Functions, inlined copies, lines, parameters and types of one module.
 ///
@@ -60,8 +60,7 @@ impl CodeTables {
     /// Functions with code: numbers below this.
     #[must_use]
     pub fn functions_with_code(&self) -> usize {
-        self.rows::<FunctionRow>(Section::Functions)
-            .partition_point(|row| row.ranges.get() > 0)
+        self.rows::<FunctionRow>(Section::Functions).partition_point(|row| row.ranges.get() > 0)
     }
 
     /// All functions: those with code by address, then those inlined everywhere.
@@ -79,8 +78,7 @@ impl CodeTables {
     /// The code of a function, its entry first; empty where it has none.
     pub fn ranges_of(&self, function: FunctionNumber) -> impl Iterator<Item = Range<u64>> {
         let row = self.function_row(function);
-        let (first, count) =
-            row.map_or((0, 0), |row| (row.first_range.get(), row.ranges.get()));
+        let (first, count) = row.map_or((0, 0), |row| (row.first_range.get(), row.ranges.get()));
         self.ranges(first, count)
     }
 
@@ -156,8 +154,7 @@ impl CodeTables {
     /// The code of an inlined copy.
     pub fn inlined_ranges(&self, inlined: InlinedNumber) -> impl Iterator<Item = Range<u64>> {
         let row = self.row::<InlinedRow>(Section::Inlined, inlined.0);
-        let (first, count) =
-            row.map_or((0, 0), |row| (row.first_range.get(), row.ranges.get()));
+        let (first, count) = row.map_or((0, 0), |row| (row.first_range.get(), row.ranges.get()));
         self.ranges(first, count)
     }
 

@@ -12,9 +12,9 @@ impl CodeTables {
     /// All types, in the order of their numbers.
     pub fn types(&self) -> impl ExactSizeIterator<Item = Type<'_>> {
         let rows = self.rows::<TypeRow>(Section::Types);
-        rows.iter().enumerate().map(|(at, row)| {
-            self.type_of(TypeNumber(u32::try_from(at).unwrap_or(u32::MAX)), row)
-        })
+        rows.iter()
+            .enumerate()
+            .map(|(at, row)| self.type_of(TypeNumber(u32::try_from(at).unwrap_or(u32::MAX)), row))
     }
 
     /// A type by its number.

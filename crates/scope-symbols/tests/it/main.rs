@@ -3,6 +3,14 @@
 
 mod build;
 mod c;
+mod code;
+mod code_cache;
+mod code_damage;
+mod code_forms;
+mod code_functions;
+mod code_go;
+mod code_lookup;
+mod code_types;
 mod cpp;
 mod damage;
 mod debug_files;

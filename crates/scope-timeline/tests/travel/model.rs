@@ -152,7 +152,7 @@ impl Model {
     }
 
     /// Whether a gap is among the events between two moments, or an earlier one lasts there.
-    fn crosses_gap(&self, thread: Option<Tid>, low: u64, high: u64) -> bool {
+    pub(crate) fn crosses_gap(&self, thread: Option<Tid>, low: u64, high: u64) -> bool {
         let passed = &self.events[low as usize..high as usize];
         let is_gap = |event: &Event| {
             matches!(event.kind, EventKind::Gap { .. })

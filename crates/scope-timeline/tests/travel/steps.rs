@@ -3,14 +3,14 @@
 use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
-use scope_model::{EventKind, FunctionId, Tid};
+use scope_model::{EventKind, FunctionId, ThreadName, Tid};
 use scope_store::Direction;
 use scope_timeline::{Cursor, Move, Outcome, Stop, Timeline, TimelineError};
 
 use crate::generate::events;
 use crate::model::Model;
 use crate::scenario::{T, enter, event, leave, nested};
-use crate::store::{Form, forms, store, store_in_segments};
+use crate::store::{Form, START_NS, forms, store, store_in_segments};
 
 /// All moments of a short trace, or an even choice of a long one's.
 fn moments(model: &Model) -> impl Iterator<Item = u64> {
@@ -100,12 +100,15 @@ proptest! {
                 let cursor = Cursor { thread, moment };
                 let go = |direction| {
                     match timeline.step_to_call(cursor, &[function], direction).unwrap() {
-                        Outcome::Moved(moved) => Some(moved.moment),
+                        Outcome::Moved(moved) => Some((moved.moment, moved.crosses_gap)),
                         Outcome::Stopped(_) => None,
                     }
                 };
-                let next = calls.iter().copied().find(|call| *call > moment);
-                let previous = calls.iter().copied().rev().find(|call| *call < moment);
+                let with_gap = |call: u64| {
+                    (call, model.crosses_gap(thread, moment.min(call), moment.max(call)))
+                };
+                let next = calls.iter().copied().find(|call| *call > moment).map(with_gap);
+                let previous = calls.iter().copied().rev().find(|call| *call < moment).map(with_gap);
                 prop_assert_eq!(go(Direction::Forward), next);
                 prop_assert_eq!(go(Direction::Backward), previous);
             }
@@ -146,6 +149,38 @@ fn out_and_back_out_meet_at_the_caller() {
         walk(&timeline, 1, &[Move::BackOut, Move::BackOut, Move::Out]),
         [Ok(0), Err(Stop::Start), Err(Stop::NoCall)]
     );
+}
+
+#[test]
+fn a_gap_is_crossed_also_where_another_thread_has_the_id_by_then() {
+    let exit = EventKind::ThreadExit { code: 0, last: false };
+    let start = EventKind::ThreadStart { parent: Tid(9), name: ThreadName::new("next") };
+    let until_ns = START_NS + 160;
+    let gap = EventKind::Gap { until_ns, entries: 1, exits: 1, others: 0 };
+    for far in [false, true] {
+        let mut events = vec![enter(100, T, 0), event(150, T, gap), leave(200, T, 0)];
+        events.extend([event(300, T, exit), event(400, T, start)]);
+        if far {
+            let others = (500..40_500).step_by(2);
+            events.extend(others.flat_map(|t| [enter(t, Tid(9), 2), leave(t + 1, Tid(9), 2)]));
+        }
+        events.push(enter(50_000, T, 0));
+        let stored = store(&events, Form::Sealed);
+        let timeline = Timeline::new(&stored.trace);
+        let crosses = |from, thread, direction| {
+            let cursor = Cursor { thread, moment: from };
+            match timeline.step_to_call(cursor, &[FunctionId(0)], direction).unwrap() {
+                Outcome::Moved(moved) => moved.crosses_gap,
+                Outcome::Stopped(stop) => panic!("{stop:?}"),
+            }
+        };
+        for thread in [Some(T), None] {
+            let end = events.len() as u64;
+            assert!(crosses(1, thread, Direction::Forward), "{thread:?}");
+            assert!(crosses(end, thread, Direction::Backward), "{thread:?}");
+            assert!(!crosses(3, thread, Direction::Forward), "{thread:?}");
+        }
+    }
 }
 
 #[test]

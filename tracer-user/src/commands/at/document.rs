@@ -1,7 +1,7 @@
 //! The JSON of `scope at`. Its names are a contract: fields are added, never renamed or removed.
 
 use scope_model::state::{CPU_UNKNOWN, Lost};
-use scope_model::{OpenCall, RunState, ThreadState};
+use scope_model::{OpenCall, OpenSyscall, RunState, ThreadState};
 use scope_store::Trace;
 use serde::Serialize;
 
@@ -46,14 +46,14 @@ pub struct Thread {
 }
 
 #[derive(Debug, Serialize)]
-struct Syscall {
+pub(super) struct Syscall {
     number: u32,
     name: Option<&'static str>,
     since_ns: i64,
 }
 
 #[derive(Debug, Serialize)]
-struct Call {
+pub(super) struct Call {
     /// Its id: the number of the event that began it.
     call: u64,
     function: u32,
@@ -103,11 +103,7 @@ impl Thread {
             cpu,
             woken_by: woken_by.map(|tid| tid.0),
             task_state,
-            syscall: thread.syscall.map(|call| Syscall {
-                number: call.number,
-                name: reading::syscall_name(trace, call.number),
-                since_ns: reading::since_start(trace, call.since_ns),
-            }),
+            syscall: thread.syscall.map(|call| Syscall::new(trace, &call)),
             stack: thread.stack.iter().map(|call| Call::new(trace, call)).collect(),
             lost_events: thread.lost.total(),
             missing_until_ns: missing_until(trace, &thread.lost, time_ns),
@@ -115,8 +111,18 @@ impl Thread {
     }
 }
 
+impl Syscall {
+    pub(super) fn new(trace: &Trace, call: &OpenSyscall) -> Self {
+        Self {
+            number: call.number,
+            name: reading::syscall_name(trace, call.number),
+            since_ns: reading::since_start(trace, call.since_ns),
+        }
+    }
+}
+
 impl Call {
-    fn new(trace: &Trace, call: &OpenCall) -> Self {
+    pub(super) fn new(trace: &Trace, call: &OpenCall) -> Self {
         Self {
             call: call.id,
             function: call.function.0,

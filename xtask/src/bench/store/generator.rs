@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use scope_model::{CallEnd, Event, EventKind, FunctionId, Pid, ThreadName, Tid};
 
 /// Process that is recorded.
-const PID: Pid = Pid(1000);
+pub const PID: Pid = Pid(1000);
 /// Time at which the recording begins, ns.
 pub const START_NS: u64 = 5_000_000_000_000;
 /// Median time between two events of a running thread, ns.

@@ -2,8 +2,8 @@
 
 use gimli::AttributeValue;
 
-use super::facts::{Code, Key, NO_KEY, OFFSET_BITS, Part};
 use super::budget::Purse;
+use super::facts::{Code, Key, NO_KEY, OFFSET_BITS, Part};
 use super::units::UnitInput;
 use crate::dwarf::{Dwarf, Slice, Unit};
 

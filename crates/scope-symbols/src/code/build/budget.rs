@@ -1,7 +1,8 @@
 //! A bound on what is kept of one module.
 //!
 //! A file of a few megabytes can refer to one list of ranges from every entry, or to one line table
-//! from every unit, and so describe more than fits in memory. No compiler writes such files.
+//! from every unit, and so describe more than fits in memory. No compiler writes such files. Texts
+//! count as well: a short entry may name a long one, in long scopes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) const MAX_ROWS: u64 = 400_000_000;
 
 /// Rows for every byte of the file that any compiler's output stays below.
-const ROWS_A_BYTE: u64 = 2;
+const ROWS_A_BYTE: u64 = 4;
+
+/// Bytes of text that count as much as a row.
+const TEXT_A_ROW: usize = 32;
 
 /// Rows taken from the common store at a time.
 const HANDFUL: u64 = 4096;
@@ -52,6 +56,11 @@ impl Purse<'_> {
         self.left = self.left.saturating_sub(1);
         some
     }
+
+    /// Whether a text of this length may be kept.
+    pub(super) fn take_text(&mut self, length: usize) -> bool {
+        (0..length / TEXT_A_ROW).all(|_| self.take())
+    }
 }
 
 impl Drop for Purse<'_> {
@@ -73,5 +82,14 @@ mod tests {
             count += (0..2_500).filter(|_| purse.take()).count();
         }
         assert_eq!(count, 10_000);
+    }
+
+    #[test]
+    fn long_texts_use_it_up() {
+        let budget = Budget::new(0);
+        let mut purse = budget.purse();
+        let texts = (0..1_000_000).take_while(|_| purse.take_text(32 << 10)).count();
+        assert!((32..=64).contains(&texts), "{texts}");
+        assert!(!purse.take());
     }
 }

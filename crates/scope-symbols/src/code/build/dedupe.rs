@@ -63,9 +63,11 @@ impl Graph {
                     looks.push(look(linked, at, fact, &scopes));
                     references.push(linked.type_number(fact.target).unwrap_or(NONE));
                     let members = unit.members.get(fact.members.range()).unwrap_or_default();
-                    references.extend(members.iter().map(|member| {
-                        linked.type_number(member.value_type).unwrap_or(NONE)
-                    }));
+                    references.extend(
+                        members
+                            .iter()
+                            .map(|member| linked.type_number(member.value_type).unwrap_or(NONE)),
+                    );
                     ends.push(u32::try_from(references.len()).unwrap_or(NONE));
                 }
                 (looks, ends, references)
@@ -133,52 +135,60 @@ impl Graph {
     }
 }
 
+/// What definitions and declarations of one type share.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Name<'a> {
+    kind: u8,
+    name: &'a [u8],
+    /// Hash of the scopes around it.
+    scope: u64,
+}
+
+/// The definition of a name: its number and its looks; `None`: not met yet.
+type Definition = Option<(u32, u64)>;
+
 /// For each type itself, or the only definition of its name where it is declared alone.
 fn definitions(linked: &Linked<'_, '_>, looks: &[u64]) -> Vec<u32> {
-    let facts = || linked.units.iter().enumerate().flat_map(|(unit, facts)| {
-        facts.types.iter().map(move |fact| (unit, fact))
-    });
+    let scopes: Vec<Vec<u64>> = linked.units.par_iter().map(scope_hashes).collect();
+    let facts = || {
+        linked.units.iter().zip(&scopes).flat_map(|(unit, scopes)| {
+            unit.types.iter().map(move |fact| {
+                let scope = scopes.get(fact.scope as usize).copied().unwrap_or(0);
+                (fact, Name { kind: fact.kind, name: fact.name, scope })
+            })
+        })
+    };
     let declared =
         |fact: &TypeFact<'_>| fact.flags & type_flags::DECLARATION != 0 && !fact.name.is_empty();
-    let name = |unit: usize, fact: &TypeFact<'_>, scopes: &[u64]| {
-        let _ = unit;
-        (fact.kind, fact.name.to_vec(), scopes.get(fact.scope as usize).copied().unwrap_or(0))
-    };
-    let scopes: Vec<Vec<u64>> = linked.units.par_iter().map(scope_hashes).collect();
-    // Definition of each declared name: where it looks two ways, none.
-    let mut wanted: FxHashMap<(u8, Vec<u8>, u64), Option<(u32, u64)>> = FxHashMap::default();
-    for (unit, fact) in facts().filter(|(_, fact)| declared(fact)) {
-        wanted.insert(name(unit, fact, &scopes[unit]), None);
-    }
+    let mut wanted: FxHashMap<Name<'_>, Definition> = FxHashMap::default();
+    wanted.extend(facts().filter(|(fact, _)| declared(fact)).map(|(_, name)| (name, None)));
     let mut forward: Vec<u32> = (0..u32::try_from(looks.len()).unwrap_or(NONE)).collect();
     if wanted.is_empty() {
         return forward;
     }
+    // A name that stands for several types is none of them.
     let mut ambiguous = Vec::new();
-    for (at, (unit, fact)) in facts().enumerate() {
-        if declared(fact) || fact.name.is_empty() || !is_aggregate(fact.kind) {
+    for (at, (fact, name)) in facts().enumerate() {
+        if declared(fact) || !is_aggregate(fact.kind) {
             continue;
         }
-        let key = name(unit, fact, &scopes[unit]);
-        if let Some(slot) = wanted.get_mut(&key) {
-            match slot {
-                None => *slot = Some((u32::try_from(at).unwrap_or(NONE), looks[at])),
-                Some((_, look)) if *look == looks[at] => {}
-                Some(_) => ambiguous.push(key),
-            }
+        match wanted.get_mut(&name) {
+            Some(slot @ None) => *slot = Some((u32::try_from(at).unwrap_or(NONE), looks[at])),
+            Some(Some((_, look))) if *look != looks[at] => ambiguous.push(name),
+            _ => {}
         }
     }
-    for key in ambiguous {
-        wanted.insert(key, None);
+    for name in ambiguous {
+        wanted.insert(name, None);
     }
-    for (at, (unit, fact)) in facts().enumerate() {
+    for (at, (fact, name)) in facts().enumerate() {
         if !declared(fact) {
             continue;
         }
         // A signature names the definition itself.
         let complete = linked.type_number(fact.target).filter(|target| *target as usize != at);
-        let named = wanted.get(&name(unit, fact, &scopes[unit])).copied().flatten();
-        if let Some(target) = complete.or(named.map(|(target, _)| target))
+        let named = wanted.get(&name).copied().flatten().map(|(target, _)| target);
+        if let Some(target) = complete.or(named)
             && forward.get(target as usize) == Some(&target)
         {
             forward[at] = target;

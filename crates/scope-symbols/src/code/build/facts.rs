@@ -153,6 +153,8 @@ pub(super) struct MemberFact<'a> {
 pub(super) struct ScopeFact<'a> {
     pub(super) parent: u32,
     pub(super) name: &'a [u8],
+    /// Of all names outward to the unit.
+    pub(super) length: usize,
 }
 
 /// A source file.

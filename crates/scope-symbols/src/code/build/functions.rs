@@ -28,9 +28,16 @@ pub(super) struct Draft<'a> {
 /// Where a function is known from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'a> {
-    Dwarf { at: At, resolved: Resolved<'a> },
-    /// The symbol table, or Go's own table: the number of its file and the line.
-    Symbol { file: u32, line: u32 },
+    Dwarf {
+        at: At,
+        resolved: Resolved<'a>,
+    },
+    /// The symbol table, or Go's own table: the numbers of its unit and file, and the line.
+    Symbol {
+        unit: u32,
+        file: u32,
+        line: u32,
+    },
 }
 
 /// All functions.
@@ -49,6 +56,8 @@ pub(super) struct Known {
     /// The preferred name first.
     pub(super) names: Vec<String>,
     pub(super) external: bool,
+    /// The unit that stands for Go's own table, and the number of the file there.
+    pub(super) unit: u32,
     pub(super) file: u32,
     pub(super) line: u32,
 }
@@ -64,7 +73,7 @@ pub(super) fn known(symbols: &[PlainFunction<'_>], code: &Code) -> Vec<Known> {
             names.push(format!("fn_{:x}", symbol.address));
         }
         let external = symbol.external;
-        Some(Known { start, end, names, external, file: NONE, line: 0 })
+        Some(Known { start, end, names, external, unit: NONE, file: NONE, line: 0 })
     });
     known.collect()
 }
@@ -92,8 +101,7 @@ pub(super) fn functions<'a>(linked: &Linked<'_, 'a>, known: &[Known]) -> Functio
         .collect();
     drafts.extend(unknown_to_dwarf(linked, &with_code, known));
     drafts.par_sort_by_key(|draft| draft.ranges[0].0);
-    let by_start =
-        |start: u32| drafts.binary_search_by_key(&start, |draft| draft.ranges[0].0).ok();
+    let by_start = |start: u32| drafts.binary_search_by_key(&start, |draft| draft.ranges[0].0).ok();
     for (at, start) in with_code.iter().chain(&places) {
         if let Some(number) = by_start(*start) {
             numbers[linked.function_number(*at) as usize] = u32::try_from(number).unwrap_or(NONE);
@@ -147,8 +155,15 @@ fn unknown_to_dwarf<'a>(
         .par_iter()
         .filter(|symbol| !is_covered(symbol.start))
         .map(|symbol| Draft {
-            source: Source::Symbol { file: symbol.file, line: symbol.line },
-            name: demangle(&symbol.names[0]),
+            source: Source::Symbol {
+                unit: symbol.unit,
+                file: match linked.units.get(symbol.unit as usize) {
+                    Some(_) => linked.file(symbol.unit as usize, symbol.file),
+                    None => NONE,
+                },
+                line: symbol.line,
+            },
+            name: readable(&symbol.names[0]),
             symbol: symbol.names[0].clone(),
             generic: None,
             ranges: vec![(symbol.start, symbol.end)],
@@ -163,15 +178,17 @@ fn draft<'a>(linked: &Linked<'_, 'a>, at: At, known: Option<&Known>) -> Draft<'a
     let scope = linked.fact(resolved.declared).scope;
     let qualified = linked.qualified(resolved.declared.unit, scope, resolved.name);
     let linkage = text(resolved.linkage);
-    let name = match &linkage[..] {
-        "" => qualified.clone(),
-        linkage => demangle(linkage),
-    };
     let declared = if linkage.is_empty() { text(resolved.name) } else { linkage };
     // The name in the symbol table is what others look for, and tells clones from each other.
     let symbol = match known {
         Some(known) if !known.names.contains(&declared) => known.names[0].clone(),
-        _ => declared,
+        _ => declared.clone(),
+    };
+    // Units need not give linkage names to what they do not export.
+    let mangled = if resolved.linkage.is_empty() { &symbol } else { &declared };
+    let name = match readable(mangled) {
+        name if name != *mangled || !resolved.linkage.is_empty() => name,
+        _ => qualified.clone(),
     };
     let plain = without_arguments(&qualified);
     let arguments = linked.fact(resolved.arguments).arguments.count > 0;
@@ -180,11 +197,7 @@ fn draft<'a>(linked: &Linked<'_, 'a>, at: At, known: Option<&Known>) -> Draft<'a
         generic: (arguments || plain != qualified).then_some(plain),
         name: if name.is_empty() { symbol.clone() } else { name },
         symbol,
-        ranges: facts
-            .ranges
-            .get(linked.fact(at).ranges.range())
-            .unwrap_or_default()
-            .to_vec(),
+        ranges: facts.ranges.get(linked.fact(at).ranges.range()).unwrap_or_default().to_vec(),
         flags: resolved.flags | function_flags::DWARF,
         source: Source::Dwarf { at, resolved },
     }
@@ -229,16 +242,24 @@ impl<'a> Functions<'a> {
             }
             self.numbers[global] = number;
         }
-        self.drafts.par_extend(added.par_iter().map(|at| {
-            Draft { ranges: Vec::new(), ..draft(linked, *at, None) }
-        }));
+        self.drafts.par_extend(
+            added.par_iter().map(|at| Draft { ranges: Vec::new(), ..draft(linked, *at, None) }),
+        );
     }
+}
+
+/// The readable name of a symbol; the symbol itself where that would be out of all proportion.
+fn readable(symbol: &str) -> String {
+    const TIMES: usize = 64;
+    let name = demangle(symbol);
+    if name.len() > symbol.len().saturating_mul(TIMES) { symbol.to_owned() } else { name }
 }
 
 /// A qualified name without what stands in angle brackets; operators keep theirs.
 fn without_arguments(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut depth = 0_usize;
+    let mut before = ' ';
     let mut rest = name;
     while let Some(first) = rest.chars().next() {
         if depth == 0 && rest.starts_with("operator") {
@@ -251,10 +272,11 @@ fn without_arguments(name: &str) -> String {
         }
         match first {
             '<' => depth += 1,
-            '>' if depth > 0 && !plain.ends_with('-') => depth -= 1,
+            '>' if depth > 0 => depth -= usize::from(before != '-'),
             _ if depth == 0 => plain.push(first),
             _ => {}
         }
+        before = first;
         rest = &rest[first.len_utf8()..];
     }
     plain.trim_end().to_owned()

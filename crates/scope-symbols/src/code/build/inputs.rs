@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use gimli::{AbbreviationsCacheStrategy, DwarfPackageSections, DwarfSections, EndianSlice, LittleEndian, SectionId};
+use gimli::{
+    AbbreviationsCacheStrategy, DwarfPackageSections, DwarfSections, EndianSlice, LittleEndian,
+    SectionId,
+};
 
 use super::units;
 use crate::code::request::FileRequest;
@@ -34,8 +37,12 @@ impl Files<'_> {
 pub(super) type Sections<'a> = DwarfSections<Cow<'a, [u8]>>;
 
 /// Sections that nothing here reads.
-const UNUSED: [SectionId; 4] =
-    [SectionId::DebugAranges, SectionId::DebugMacinfo, SectionId::DebugMacro, SectionId::DebugNames];
+const UNUSED: [SectionId; 4] = [
+    SectionId::DebugAranges,
+    SectionId::DebugMacinfo,
+    SectionId::DebugMacro,
+    SectionId::DebugNames,
+];
 
 /// The debug sections of a file, by a function from name to contents.
 pub(super) fn sections<'a>(find: impl Fn(&str) -> Option<Cow<'a, [u8]>>) -> Sections<'a> {
@@ -66,13 +73,13 @@ pub(super) fn package_sections<'a>(
     .ok()
 }
 
-pub(super) fn slice<'a>(data: &'a Cow<'_, [u8]>) -> Slice<'a> {
+pub(super) fn slice(data: &[u8]) -> Slice<'_> {
     EndianSlice::new(data, LittleEndian)
 }
 
 /// A view of sections, ready to read.
 pub(super) fn dwarf<'a>(sections: &'a Sections<'_>) -> Dwarf<'a> {
-    let mut dwarf = sections.borrow(slice);
+    let mut dwarf = sections.borrow(|data| slice(data));
     dwarf.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
     dwarf
 }

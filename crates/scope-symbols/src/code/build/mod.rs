@@ -10,6 +10,7 @@ mod budget;
 mod dedupe;
 mod facts;
 mod functions;
+mod go_table;
 mod inputs;
 mod lines;
 mod link;
@@ -84,11 +85,8 @@ impl CodeTables {
                 .filter(|segment| segment.executable)
                 .map(|segment| (segment.address, segment.file_size)),
         );
-        let mut facts = Facts {
-            path: path.to_owned(),
-            build_id: elf.build_id(),
-            ..Facts::default()
-        };
+        let mut facts =
+            Facts { path: path.to_owned(), build_id: elf.build_id(), ..Facts::default() };
         let whole = elf.has_symbol_table() || extra.as_ref().is_some_and(Elf::has_symbol_table);
         let frames = if whole { Vec::new() } else { cfi::read(&elf) };
         let symbols = Starts::collect(&elf, extra.as_ref(), &frames).plain(&elf, &frames);
@@ -101,11 +99,23 @@ impl CodeTables {
             }
             None => {
                 facts.missing = files.missing;
-                write::tables(&code, &[], Vec::new(), &known, facts)
+                let go = go_table::find(&elf).map(|table| go_table::read(&table, &code, &known));
+                let (known, units) = go.map_or((known, Vec::new()), |go| {
+                    facts.from_go_table = true;
+                    (go.functions, vec![go.unit])
+                });
+                let keys = vec![(facts::NO_KEY, facts::NO_KEY); units.len()];
+                write::tables(&code, &units, keys, &known, facts)
             }
         };
         Ok(Self::open(bytes.into())?)
     }
+}
+
+/// Reads any bytes as Go's own table, for fuzzers.
+pub(crate) fn read_go_table(bytes: &[u8]) {
+    let code = Code::new(std::iter::once((0x40_1000, 1 << 20)));
+    drop(go_table::read(&go_table::Table::new(bytes, 0x40_1000), &code, &[]));
 }
 
 /// The separate debug file, where it would add names or lines.
@@ -166,9 +176,7 @@ fn from_dwarf(
             splits.extend(part.map(|part| (Some(at), part)));
         }
         let types = 1..=package.tu_index.unit_count();
-        splits.extend(
-            types.filter_map(|row| Some((None, package.tu_sections(row, &dwarf).ok()?))),
-        );
+        splits.extend(types.filter_map(|row| Some((None, package.tu_sections(row, &dwarf).ok()?))));
     }
     let mut answered = vec![false; skeletons.len()];
     for (index, (at, part)) in splits.iter().enumerate() {

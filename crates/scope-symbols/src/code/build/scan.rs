@@ -36,11 +36,23 @@ struct Open {
 pub(super) enum What {
     Scope,
     Function(u32),
-    Copy { function: u32, copy: u32, depth: u16 },
+    Copy {
+        function: u32,
+        copy: u32,
+        depth: u16,
+    },
     Type(u32),
     /// The variants of a type; `count` so far.
-    Variants { of: u32, discriminant: Key, count: u16 },
-    Variant { of: u32, number: u16, value: Option<(u64, bool)> },
+    Variants {
+        of: u32,
+        discriminant: Key,
+        count: u16,
+    },
+    Variant {
+        of: u32,
+        number: u16,
+        value: Option<(u64, bool)>,
+    },
 }
 
 /// The entry being read.
@@ -148,7 +160,10 @@ impl<'a> Scanner<'_, '_, 'a> {
                 matches!(parent, Some(What::Type(_) | What::Variants { .. } | What::Variant { .. }))
             }
             dw::DW_TAG_inlined_subroutine => {
-                matches!(self.open.last(), Some(Open { what: What::Function(_) | What::Copy { .. }, .. }))
+                matches!(
+                    self.open.last(),
+                    Some(Open { what: What::Function(_) | What::Copy { .. }, .. })
+                )
             }
             dw::DW_TAG_subprogram
             | dw::DW_TAG_namespace
@@ -212,7 +227,7 @@ impl<'a> Scanner<'_, '_, 'a> {
     fn namespace(&mut self, here: Here, attributes: &[Attribute<'a>]) {
         let name = attributes.iter().find(|attribute| attribute.name() == dw::DW_AT_name);
         let name = name.map_or(&b""[..], |name| self.text(name.value()));
-        self.facts.scopes.push(ScopeFact { parent: here.scope, name });
+        self.add_scope(here.scope, name);
     }
 
     /// The scope that the children of an entry are in.
@@ -226,8 +241,24 @@ impl<'a> Scanner<'_, '_, 'a> {
             What::Type(at) => self.facts.types[at as usize].name,
             _ => return outer,
         };
-        self.facts.scopes.push(ScopeFact { parent: outer, name });
+        self.add_scope(outer, name);
         last(&self.facts.scopes)
+    }
+
+    fn add_scope(&mut self, parent: u32, name: &'a [u8]) {
+        let length = self.scope_length(parent).saturating_add(name.len());
+        self.facts.scopes.push(ScopeFact { parent, name, length });
+    }
+
+    fn scope_length(&self, scope: u32) -> usize {
+        self.facts.scopes.get(scope as usize).map_or(0, |scope| scope.length)
+    }
+
+    /// A name that will stand with those of its scopes; empty where there is no room for it.
+    pub(super) fn name(&mut self, value: Value<'a>, scope: u32) -> &'a [u8] {
+        let name = self.text(value);
+        let length = self.scope_length(scope).saturating_add(name.len());
+        if self.purse.take_text(length) { name } else { &[] }
     }
 
     /// The innermost variants around the current entry, to count them.

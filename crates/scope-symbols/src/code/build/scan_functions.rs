@@ -32,7 +32,7 @@ impl<'a> Scanner<'_, '_, 'a> {
             let value = attribute.value();
             let flag = |flag: u16| if value == AttributeValue::Flag(true) { flag } else { 0 };
             match attribute.name() {
-                dw::DW_AT_name => fact.name = self.text(value),
+                dw::DW_AT_name => fact.name = self.name(value, here.scope),
                 dw::DW_AT_linkage_name | dw::DW_AT_MIPS_linkage_name => {
                     fact.linkage = self.text(value);
                 }
@@ -136,18 +136,28 @@ impl<'a> Scanner<'_, '_, 'a> {
             let ranges = self.facts.functions[owner as usize].ranges.range();
             for (start, end) in self.facts.ranges.get(ranges).unwrap_or_default() {
                 if self.purse.take() {
-                    self.facts.locations.push(LocationFact { start: *start, end: *end, expression });
+                    self.facts.locations.push(LocationFact {
+                        start: *start,
+                        end: *end,
+                        expression,
+                    });
                 }
             }
-        } else if let Ok(Some(mut list)) =
-            self.input.dwarf.attr_locations(&self.input.unit, value)
+        } else if let Ok(Some(mut list)) = self.input.dwarf.attr_locations(&self.input.unit, value)
         {
             while let Ok(Some(entry)) = list.next() {
                 if !self.purse.take() {
                     break;
                 }
-                if let Some((start, end)) = self.code.clip(entry.range.begin, entry.range.end) {
-                    let expression = entry.data.0.slice();
+                let Some((start, end)) = self.code.clip(entry.range.begin, entry.range.end) else {
+                    continue;
+                };
+                // What is said of code outside the function is a mistake.
+                let ranges = self.facts.functions[owner as usize].ranges.range();
+                let ranges = self.facts.ranges.get(ranges).unwrap_or_default();
+                if let Some(range) = ranges.iter().find(|range| range.0 <= start && start < range.1)
+                {
+                    let (end, expression) = (end.min(range.1), entry.data.0.slice());
                     self.facts.locations.push(LocationFact { start, end, expression });
                 }
             }

@@ -56,7 +56,7 @@ impl<'a> Scanner<'_, '_, 'a> {
         for attribute in attributes {
             let value = attribute.value();
             match attribute.name() {
-                dw::DW_AT_name => fact.name = self.text(value),
+                dw::DW_AT_name => fact.name = self.name(value, here.scope),
                 dw::DW_AT_byte_size => {
                     if let Some(size) = value.udata_value() {
                         fact.size = size;
@@ -71,8 +71,14 @@ impl<'a> Scanner<'_, '_, 'a> {
                 dw::DW_AT_declaration if value == AttributeValue::Flag(true) => {
                     fact.flags |= type_flags::DECLARATION;
                 }
-                dw::DW_AT_type | dw::DW_AT_signature | dw::DW_AT_specification => {
-                    fact.target = self.reference(&value);
+                dw::DW_AT_type | dw::DW_AT_signature => fact.target = self.reference(&value),
+                dw::DW_AT_specification => {
+                    // A definition outside its namespace: the declaration inside says where it is.
+                    let declared = self.reference(&value);
+                    let types = &self.facts.types;
+                    if let Ok(at) = types.binary_search_by_key(&declared, |other| other.key) {
+                        fact.scope = types[at].scope;
+                    }
                 }
                 dw::DW_AT_decl_file => fact.file = self.file(&value),
                 dw::DW_AT_decl_line => fact.line = attributes::number(&value),
@@ -85,16 +91,14 @@ impl<'a> Scanner<'_, '_, 'a> {
 
     pub(super) fn variants(&mut self, here: Here, attributes: &[Attribute<'a>]) -> Option<What> {
         let Some(What::Type(of)) = here.parent else { return None };
-        let discriminant =
-            attributes.iter().find(|attribute| attribute.name() == dw::DW_AT_discr);
+        let discriminant = attributes.iter().find(|attribute| attribute.name() == dw::DW_AT_discr);
         let discriminant = discriminant.map_or(NO_KEY, |value| self.reference(&value.value()));
         Some(What::Variants { of, discriminant, count: 0 })
     }
 
     pub(super) fn variant(&mut self, here: Here, attributes: &[Attribute<'a>]) -> Option<What> {
         let Some(What::Variants { of, .. }) = here.parent else { return None };
-        let value =
-            attributes.iter().find(|attribute| attribute.name() == dw::DW_AT_discr_value);
+        let value = attributes.iter().find(|attribute| attribute.name() == dw::DW_AT_discr_value);
         let value = value.and_then(|value| attributes::constant(&value.value()));
         Some(What::Variant { of, number: self.count_variant(), value })
     }
@@ -147,7 +151,9 @@ impl<'a> Scanner<'_, '_, 'a> {
                 dw::DW_AT_upper_bound => {
                     // An empty array has the bound -1.
                     let count = match content {
-                        AttributeValue::Sdata(bound) => bound.checked_add(1).and_then(|count| u64::try_from(count).ok()),
+                        AttributeValue::Sdata(bound) => {
+                            bound.checked_add(1).and_then(|count| u64::try_from(count).ok())
+                        }
                         other => other.udata_value().map(|bound| match bound {
                             u64::MAX => 0,
                             bound if bound == u64::from(u32::MAX) => 0,

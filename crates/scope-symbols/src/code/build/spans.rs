@@ -68,8 +68,7 @@ mod tests {
             claim(30, 40, 2, 3),
             claim(60, 70, 0, 4),
         ]);
-        let expected =
-            [(10, 1), (20, 2), (30, 3), (40, 1), (50, NONE), (60, 4), (70, NONE)];
+        let expected = [(10, 1), (20, 2), (30, 3), (40, 1), (50, NONE), (60, 4), (70, NONE)];
         assert_eq!(spans, expected);
     }
 

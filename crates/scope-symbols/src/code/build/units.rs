@@ -138,8 +138,7 @@ pub(super) fn inputs<'d, 'a>(
             };
             let program = lined.line_program.as_ref().map(|program| program.header().offset().0);
             // Partial units and type units may share the program of another unit.
-            let owns_lines =
-                program.is_some_and(|program| place == 0 && programs.insert(program));
+            let owns_lines = program.is_some_and(|program| place == 0 && programs.insert(program));
             UnitInput {
                 dwarf: found.dwarf,
                 skeleton: found.skeleton,

@@ -125,7 +125,8 @@ impl<'r, 'f: 'r, 'a: 'r> Rows<'r, 'f, 'a> {
                 claims.push(Claim { start: *start, end: *end, depth: 0, owner: number });
             }
             match &draft.source {
-                Source::Symbol { file, line } => {
+                Source::Symbol { unit, file, line } => {
+                    row.unit = U32::new(*unit);
                     (row.file, row.line) = (U32::new(*file), U32::new(*line));
                 }
                 Source::Dwarf { at, resolved } => {

@@ -1,0 +1,5 @@
+; id: cpp-recursion
+; title: the function calls itself
+; why: the stack grows with the input
+; when: calls-itself
+(call_expression) @match

@@ -1,0 +1,294 @@
+//! Where the sources of a binary are on this machine, and whether they are still what was compiled.
+//!
+//! Paths in a binary are those of the machine that built it. [`SourceMap`] rewrites them, without
+//! I/O; [`presence`] judges what was found there, also without; [`find_source`] is the driver.
+//! A file that was changed since is [`Presence::Stale`], never silently taken for the real one.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use md5::{Digest as _, Md5};
+
+use crate::code::SourceFile;
+
+/// Largest source file that is read.
+const MAX_SIZE: u64 = 64 << 20;
+
+/// Rewrites the paths that a binary names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceMap {
+    rules: Vec<(String, String)>,
+    rust: Option<String>,
+}
+
+/// Why a rule is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule:?} is no source map; write FROM=TO, two paths")]
+pub struct SourceMapError {
+    /// As given.
+    pub rule: String,
+}
+
+impl SourceMap {
+    /// Adds a rule `FROM=TO`: paths below `FROM` are looked for below `TO`. Of several rules that fit
+    /// the longest `FROM` counts, and of equal ones the last.
+    ///
+    /// # Errors
+    ///
+    /// When there is no `=`, or nothing before it.
+    pub fn add(&mut self, rule: &str) -> Result<(), SourceMapError> {
+        let error = || SourceMapError { rule: rule.to_owned() };
+        let (from, to) = rule.split_once('=').ok_or_else(error)?;
+        let from = if from == "/" { "/" } else { from.trim_end_matches('/') };
+        if from.is_empty() {
+            return Err(error());
+        }
+        self.rules.push((from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    /// Looks for Rust's own library (`/rustc/HASH/…`) in an installed toolchain.
+    #[must_use]
+    pub fn with_rust(mut self, sysroot: &Path) -> Self {
+        let sources = sysroot.join("lib/rustlib/src/rust");
+        self.rust = sources.to_str().map(str::to_owned);
+        self
+    }
+
+    /// The path on this machine. The user's rules come before that for Rust's library; a path that
+    /// no rule fits stays as it is.
+    #[must_use]
+    pub fn apply(&self, path: &str) -> PathBuf {
+        let fits = self.rules.iter().filter_map(|(from, to)| Some((from, to, below(path, from)?)));
+        // Of equally long ones `max_by_key` takes the last.
+        if let Some((_, to, rest)) = fits.max_by_key(|(from, ..)| from.len()) {
+            return joined(to, rest);
+        }
+        match (&self.rust, rust_library(path)) {
+            (Some(sources), Some(rest)) => joined(sources, rest),
+            _ => PathBuf::from(path),
+        }
+    }
+}
+
+/// The part of a path of Rust's own library below the toolchain's sources.
+#[must_use]
+pub fn rust_library(path: &str) -> Option<&str> {
+    let (hash, rest) = path.strip_prefix("/rustc/")?.split_once('/')?;
+    // A commit, or a version where a distribution builds it.
+    let is_hash = hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_version = hash.starts_with(|first: char| first.is_ascii_digit()) && hash.contains('.');
+    (is_hash || is_version).then_some(rest)
+}
+
+/// Where the installed Rust toolchain is, by asking `rustc`; `None`: there is none.
+#[must_use]
+pub fn rust_sysroot() -> Option<PathBuf> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let path = PathBuf::from(text.trim_end());
+    (output.status.success() && path.is_absolute()).then_some(path)
+}
+
+/// What is below a folder, without a leading slash.
+fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(folder)?;
+    if rest.is_empty() || folder.ends_with('/') {
+        return Some(rest);
+    }
+    rest.strip_prefix('/')
+}
+
+fn joined(folder: &str, rest: &str) -> PathBuf {
+    if rest.is_empty() { PathBuf::from(folder) } else { Path::new(folder).join(rest) }
+}
+
+/// A file that may be the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Candidate {
+    /// When it was changed last.
+    pub modified: Option<SystemTime>,
+    /// MD5 of its contents.
+    pub md5: Option<[u8; 16]>,
+}
+
+/// Whether a source is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// As far as can be told it is what was compiled.
+    Present,
+    /// It is not, or may not be, what was compiled.
+    Stale(Staleness),
+    /// It is not there.
+    Missing,
+}
+
+/// How it is known that a source changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Staleness {
+    /// The contents are not those that were compiled.
+    Checksum,
+    /// It was changed after the binary was made, and there is no checksum to compare.
+    NewerThanBinary,
+}
+
+/// Judges a file. Where checksums can be compared they decide: a file that was only touched is
+/// present, an old one with other contents stale. Else a file newer than the binary is stale.
+#[must_use]
+pub fn presence(
+    recorded: Option<[u8; 16]>,
+    binary_modified: Option<SystemTime>,
+    candidate: Option<Candidate>,
+) -> Presence {
+    let Some(candidate) = candidate else { return Presence::Missing };
+    if let (Some(recorded), Some(found)) = (recorded, candidate.md5) {
+        return match recorded == found {
+            true => Presence::Present,
+            false => Presence::Stale(Staleness::Checksum),
+        };
+    }
+    match (candidate.modified, binary_modified) {
+        (Some(source), Some(binary)) if source > binary => {
+            Presence::Stale(Staleness::NewerThanBinary)
+        }
+        _ => Presence::Present,
+    }
+}
+
+/// A source as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSource {
+    /// Where it was looked for.
+    pub path: PathBuf,
+    /// Whether it is there, and the right one.
+    pub presence: Presence,
+    /// Its contents; `None` where it is missing.
+    pub contents: Option<Vec<u8>>,
+}
+
+/// Looks for a source file, and reads it. What is no plain file, larger than 64 MiB, or has no
+/// absolute path is missing.
+#[must_use]
+pub fn find_source(
+    map: &SourceMap,
+    file: &SourceFile<'_>,
+    binary_modified: Option<SystemTime>,
+) -> FoundSource {
+    let path = map.apply(file.path);
+    let read = read(&path);
+    let candidate = read.as_ref().map(|(modified, contents)| Candidate {
+        modified: *modified,
+        md5: file.md5.map(|_| Md5::digest(contents).into()),
+    });
+    let presence = presence(file.md5, binary_modified, candidate);
+    FoundSource { path, presence, contents: read.map(|(_, contents)| contents) }
+}
+
+fn read(path: &Path) -> Option<(Option<SystemTime>, Vec<u8>)> {
+    let metadata = fs::metadata(path).ok()?;
+    if !path.is_absolute() || !metadata.is_file() || metadata.len() > MAX_SIZE {
+        return None;
+    }
+    let mut contents = Vec::new();
+    // It may have grown since.
+    File::open(path).ok()?.take(MAX_SIZE).read_to_end(&mut contents).ok()?;
+    Some((metadata.modified().ok(), contents))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn map(rules: &[&str]) -> SourceMap {
+        let mut map = SourceMap::default();
+        rules.iter().for_each(|rule| map.add(rule).unwrap());
+        map.with_rust(Path::new("/toolchain"))
+    }
+
+    #[test]
+    fn paths_are_rewritten() {
+        let map = map(&["/build=/home/me", "/build/deep/=/other", "/one=/two", "/one=/three"]);
+        for (path, expected) in [
+            ("/build/src/main.c", "/home/me/src/main.c"),
+            ("/build/deep/a.c", "/other/a.c"),
+            ("/builder/a.c", "/builder/a.c"),
+            ("/build", "/home/me"),
+            ("/one/a.c", "/three/a.c"),
+            ("relative.c", "relative.c"),
+            (
+                "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/lib.rs",
+                "/toolchain/lib/rustlib/src/rust/library/core/src/lib.rs",
+            ),
+            ("/rustc/1.96.0/library/a.rs", "/toolchain/lib/rustlib/src/rust/library/a.rs"),
+            ("/rustc/mine/library/a.rs", "/rustc/mine/library/a.rs"),
+        ] {
+            assert_eq!(map.apply(path), Path::new(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_rule_of_the_user_goes_before_that_for_rust() {
+        let map = map(&["/rustc=/mine", "/=/all"]);
+        assert_eq!(map.apply("/rustc/1.96.0/a.rs"), Path::new("/mine/1.96.0/a.rs"));
+        assert_eq!(map.apply("/a.c"), Path::new("/all/a.c"));
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for rule in ["", "/build", "=/home"] {
+            let error = SourceMap::default().add(rule).unwrap_err();
+            assert!(error.to_string().contains("write FROM=TO"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_changed_source_is_stale() {
+        let early = SystemTime::UNIX_EPOCH;
+        let late = early + Duration::from_secs(1);
+        let at = |modified, md5| Some(Candidate { modified: Some(modified), md5 });
+        let (one, two) = (Some([1; 16]), Some([2; 16]));
+        let newer = Presence::Stale(Staleness::NewerThanBinary);
+        let other = Presence::Stale(Staleness::Checksum);
+        for (recorded, binary, candidate, expected) in [
+            (None, Some(late), None, Presence::Missing),
+            (None, Some(late), at(early, None), Presence::Present),
+            (None, Some(early), at(late, None), newer),
+            (one, Some(early), at(late, one), Presence::Present),
+            (one, Some(late), at(early, two), other),
+            (None, None, at(late, None), Presence::Present),
+        ] {
+            assert_eq!(presence(recorded, binary, candidate), expected);
+        }
+    }
+
+    #[test]
+    fn a_source_is_read_and_judged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.c");
+        fs::write(&path, "int a;\n").unwrap();
+        let md5 = |text: &str| Some(Md5::digest(text).into());
+        let find = |path: &str, md5| {
+            let file = SourceFile { path, compiled_in: "", md5 };
+            find_source(&SourceMap::default(), &file, None)
+        };
+        let path = path.to_str().unwrap();
+        let found = find(path, md5("int a;\n"));
+        assert_eq!(found.presence, Presence::Present);
+        assert_eq!(found.contents.as_deref(), Some(&b"int a;\n"[..]));
+        assert_eq!(find(path, md5("int b;\n")).presence, Presence::Stale(Staleness::Checksum));
+        assert_eq!(find("a.c", None).presence, Presence::Missing);
+        assert_eq!(find(folder.path().to_str().unwrap(), None).presence, Presence::Missing);
+    }
+
+    #[test]
+    fn the_installed_library_is_found() {
+        // `rustc` runs these tests.
+        let sysroot = rust_sysroot().unwrap();
+        assert!(sysroot.join("lib/rustlib").is_dir());
+    }
+}
