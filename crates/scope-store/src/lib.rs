@@ -35,6 +35,7 @@ mod manifest;
 mod mmap;
 mod moments;
 mod pack;
+mod parts;
 mod place;
 mod pyramid;
 mod repair;
@@ -61,6 +62,7 @@ pub use manifest::{
 };
 pub use moments::{ThreadEvents, concerns};
 pub use pack::pack;
+pub use parts::write_part;
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
 pub use repair::{Repaired, repair};
 #[doc(hidden)]

@@ -102,6 +102,11 @@ impl Pack {
         &self.path
     }
 
+    /// The names of all files of the trace.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _, _)| name.as_str())
+    }
+
     /// A file of the trace, if it is there.
     pub(crate) fn source(&self, name: &str) -> Option<Source> {
         let (_, start, length) = self.files.iter().find(|(known, _, _)| known == name)?;

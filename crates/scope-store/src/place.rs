@@ -52,6 +52,28 @@ impl Place {
         }
     }
 
+    /// The files in a folder of the trace, by their names within the trace.
+    pub(crate) fn files_in(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Folder(path) => {
+                let folder_path = path.join(folder);
+                let failed = || StoreError::io("list", &folder_path, 0);
+                let entries = std::fs::read_dir(&folder_path).map_err(failed())?;
+                entries
+                    .map(|entry| {
+                        let name = entry.map_err(failed())?.file_name();
+                        Ok(format!("{folder}/{}", name.to_string_lossy()))
+                    })
+                    .collect()
+            }
+            Self::Packed(pack) => Ok(pack
+                .names()
+                .filter(|name| name.starts_with(folder))
+                .map(str::to_owned)
+                .collect()),
+        }
+    }
+
     /// Tells the present state of a file from others; `None` when that cannot be said.
     pub(crate) fn stamp(&self, file: &str) -> Option<Stamp> {
         match self {

@@ -192,6 +192,10 @@ impl Trace {
         documents.iter().fold(segments, |sum, stamp| sum.saturating_add(stamp.bytes()))
     }
 
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(crate) fn segments(&self) -> &[SegmentView] {
         &self.segments
     }
@@ -199,11 +203,12 @@ impl Trace {
     /// The files of the snapshot: name, where it is read, and how much of it counts.
     pub(crate) fn files(&self) -> Result<Vec<(String, Source, u64)>, StoreError> {
         let mut files = Vec::new();
-        for name in [manifest::FILE, tables::FUNCTIONS, tables::LEFT_OUT] {
-            let source = self.place.open(name)?;
-            let path = self.place.name(name);
+        let documents = [manifest::FILE, tables::FUNCTIONS, tables::LEFT_OUT].map(str::to_owned);
+        for name in documents.into_iter().chain(self.part_files()?) {
+            let source = self.place.open(&name)?;
+            let path = self.place.name(&name);
             let length = source.length().map_err(StoreError::io("examine", &path, 0))?;
-            files.push((name.to_owned(), source, length));
+            files.push((name, source, length));
         }
         // The manifest that was opened is that of the snapshot.
         if self.place.stamp(manifest::FILE) != Some(self.manifest_stamp) {

@@ -73,6 +73,7 @@ pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport, StoreError> {
     };
     let mut problems = Problems::default();
     check_tables(&trace, &mut problems);
+    check_parts(&trace, &mut problems);
     let mut sealed = SealedCheck::new(&trace);
     let mut threads = Threads::default();
     if trace.first_event() > 0 {
@@ -236,5 +237,18 @@ impl Threads {
             }
             _ => {}
         }
+    }
+}
+
+fn check_parts(trace: &Trace, problems: &mut Problems) {
+    match trace.parts() {
+        Ok(parts) => {
+            for part in parts {
+                if let Err(error) = trace.part(&part) {
+                    problems.add(|| error.to_string());
+                }
+            }
+        }
+        Err(error) => problems.add(|| error.to_string()),
     }
 }

@@ -12,6 +12,7 @@ mod full_disk;
 mod fuzz;
 mod live;
 mod packed;
+mod parts;
 mod program;
 mod round_trip;
 mod sealed;
