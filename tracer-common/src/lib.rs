@@ -9,7 +9,7 @@
 mod record;
 mod settings;
 
-pub use record::{Loss, LostTotals, OpenReturns, RETURN_SLOTS, Record, RecordKind, RestoreRequest};
+pub use record::{Loss, LostTotals, OpenReturn, RETURN_SLOTS, Record, RecordKind, RestoreRequest};
 pub use settings::{Control, FunctionFlags, Settings, TaskOffsets, UprobeOffsets};
 
 /// Most functions one recording can probe; the size of the map of enable flags.

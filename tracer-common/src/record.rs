@@ -155,16 +155,16 @@ pub struct RestoreRequest {
     pub slots: [[u64; 2]; RETURN_SLOTS],
 }
 
-/// A thread that has replaced return addresses, as the walk over all threads reports it.
+/// A return probe that the kernel still expects in a thread, as the walk over all threads reports it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenReturns {
+pub struct OpenReturn {
     /// Process of the thread.
     pub pid: u32,
     /// The thread.
     pub tid: u32,
     /// Its stack pointer when it last entered the kernel, at the latest with the newest of them.
     pub stack_pointer: u64,
-    /// Stack address of the outermost one.
-    pub outermost: u64,
+    /// Stack address where the return address was replaced.
+    pub slot: u64,
 }

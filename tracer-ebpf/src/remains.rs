@@ -1,4 +1,4 @@
-//! A walk over all threads that tells which have replaced return addresses.
+//! A walk over all threads that tells which return probes the kernel still expects.
 //!
 //! The guard reads it to learn when it may leave: probes that are gone leave the calls behind that
 //! were open, each with the address of the kernel's return probe on the stack.
@@ -7,7 +7,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::bindings::{pt_regs, seq_file, task_struct};
 use aya_ebpf::helpers::generated::{bpf_seq_write, bpf_task_pt_regs};
-use tracer_common::{OpenReturns, RETURN_SLOTS};
+use tracer_common::{OpenReturn, RETURN_SLOTS};
 
 use crate::kernel::{Task, read};
 use crate::maps::UPROBES;
@@ -47,26 +47,25 @@ pub unsafe extern "C" fn open_returns(ctx: *mut Walk) -> i32 {
     if instance == 0 {
         return 0;
     }
-    let mut outermost = 0;
-    for _ in 0..RETURN_SLOTS {
-        if instance == 0 {
-            break;
-        }
-        outermost = read(instance, offsets.stack);
-        instance = read(instance, offsets.next);
-    }
     let task = Task(thread as u64);
     // SAFETY: `thread` is the task the kernel handed in; its registers at the last entry to the kernel
     // lie at the top of its kernel stack for as long as it lives.
     let stack_pointer = unsafe { (*(bpf_task_pt_regs(thread) as *const pt_regs)).rsp };
-    let found = OpenReturns { pid: task.pid(), tid: task.tid(), stack_pointer, outermost };
-    // SAFETY: `meta.seq` is the kernel's output for this walk; `found` is plain bytes without padding.
-    unsafe {
-        bpf_seq_write(
-            (*meta).seq,
-            (&raw const found).cast::<c_void>(),
-            size_of::<OpenReturns>() as u32,
-        );
+    let mut found = OpenReturn { pid: task.pid(), tid: task.tid(), stack_pointer, slot: 0 };
+    for _ in 0..RETURN_SLOTS {
+        if instance == 0 {
+            break;
+        }
+        found.slot = read(instance, offsets.stack);
+        // SAFETY: `meta.seq` is the kernel's output for this walk; `found` is plain bytes without padding.
+        unsafe {
+            bpf_seq_write(
+                (*meta).seq,
+                (&raw const found).cast::<c_void>(),
+                size_of::<OpenReturn>() as u32,
+            );
+        }
+        instance = read(instance, offsets.next);
     }
     0
 }

@@ -25,6 +25,9 @@ pub const OVER: &str = "over";
 /// Pause between looks at the target once the probes are out.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
+/// Pause between looks whether the posts are gone.
+const SOON: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+
 /// Runs the guard; the only output is one line: [`READY`] or why not.
 ///
 /// # Errors
@@ -65,7 +68,7 @@ struct Posted {
     requests: RingBuf<aya::maps::MapData>,
     answers: HashMap<aya::maps::MapData, u32, u64>,
     restorer: Restorer,
-    _links: Vec<OwnedFd>,
+    links: Vec<OwnedFd>,
     object: Object,
 }
 
@@ -103,7 +106,7 @@ fn post(orders: &Orders) -> anyhow::Result<Posted> {
         requests: object.take_map("RESTORES")?.try_into()?,
         answers: object.take_map("RESTORED")?.try_into()?,
         restorer: Restorer::default(),
-        _links: links,
+        links,
         object,
     })
 }
@@ -144,10 +147,27 @@ impl Posted {
                         if line.trim_end() == OVER { Recording::Over } else { Recording::Dying };
                 }
                 Recording::Dying if news => recording = Recording::Over,
-                Recording::Over if !cleared.any_remain(&mut self.object, orders)? => return Ok(()),
+                Recording::Over
+                    if !cleared.any_remain(&mut self.object, orders, &mut self.restorer)? =>
+                {
+                    return self.leave();
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Takes the posts away, serving whoever hits one until then: the kernel waits for them.
+    fn leave(&mut self) -> anyhow::Result<()> {
+        let links = std::mem::take(&mut self.links);
+        let gone = std::thread::spawn(move || drop(links));
+        while !gone.is_finished() {
+            match poll(&mut [PollFd::new(&self.requests, PollFlags::IN)], Some(&SOON)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => self.answer()?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Serves the threads that wait.
