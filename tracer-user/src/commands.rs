@@ -17,6 +17,7 @@ pub mod info;
 pub mod list;
 pub mod pack;
 mod reading;
+pub mod replay;
 pub mod report;
 pub mod step;
 pub mod trace;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Trace(args) => trace::run(args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::At(args) => at::run(&args),

@@ -1,0 +1,660 @@
+//! The state of the UI: what is looked at, what was typed, what is known of the trace; no widgets, no
+//! reading.
+//!
+//! Keys and answers change it; after each change, [`Model::ask`] says which questions it wants
+//! answered now and [`Model::effects`] what else is to be done. It is the same whether a worker
+//! thread answers or a test does.
+//!
+//! Questions about a place or a range are replaced by later ones of their kind: only the latest
+//! screen matters. Ways to go are not: three steps are three steps, made one after the other.
+
+mod act;
+mod command;
+pub mod layout;
+mod mouse;
+pub mod prompt;
+pub mod rows;
+mod travel;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use scope_model::{FunctionId, ThreadState, Tid};
+use scope_timeline::{Bookmarks, CallView, Condition};
+
+pub use command::COMMANDS;
+pub use mouse::tabs as mouse_tabs;
+pub use prompt::Prompt;
+pub use rows::SortKey;
+
+use crate::config::Config;
+use crate::focus::{Focus, Jumps};
+use crate::keys::Key;
+use crate::query::picture::{FlamesQuery, PictureQuery};
+use crate::query::tree::TreeQuery;
+use crate::query::{
+    Answer, Bar, Executions, Facts, Finds, Flames, Functions, Picture, Query, SLOTS, Tree,
+    travel::Destination,
+};
+use crate::session::{Mark, Session};
+use crate::source::SourceText;
+use crate::theme::Theme;
+use layout::Regions;
+
+/// The panes under the timeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pane {
+    /// The calls around the focus.
+    #[default]
+    Calls,
+    /// The source of the focused function.
+    Source,
+    /// All threads at the moment.
+    State,
+    /// All functions.
+    Functions,
+    /// Marks and breakpoints.
+    Marks,
+}
+
+impl Pane {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Calls, Self::Source, Self::State, Self::Functions, Self::Marks];
+
+    /// Its heading.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Calls => "Calls",
+            Self::Source => "Source",
+            Self::State => "State",
+            Self::Functions => "Functions",
+            Self::Marks => "Marks",
+        }
+    }
+}
+
+/// A condition that stops a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breakpoint {
+    /// As it was typed.
+    pub text: String,
+    /// As it was understood.
+    pub condition: Condition,
+    /// The function it was set on with a key, if it was.
+    pub function: Option<FunctionId>,
+    /// It stops runs.
+    pub enabled: bool,
+    /// How many runs it stopped.
+    pub hits: u64,
+}
+
+/// A stretch of time that is shown, ns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Its begin.
+    pub start_ns: u64,
+    /// Its end, later than its begin.
+    pub end_ns: u64,
+}
+
+impl Range {
+    /// How long it is, ns.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.end_ns.saturating_sub(self.start_ns)
+    }
+
+    /// Whether a time is in it.
+    #[must_use]
+    pub const fn contains(&self, time_ns: u64) -> bool {
+        self.start_ns <= time_ns && time_ns < self.end_ns
+    }
+}
+
+/// What is said at the foot of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The text.
+    pub text: String,
+    /// It is about something that went wrong or is in doubt.
+    pub warning: bool,
+}
+
+/// Something to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Interrupt the way that is being gone.
+    Interrupt,
+    /// End.
+    Quit,
+    /// Draw all of the screen anew.
+    Redraw,
+    /// Put a text where the user pastes from.
+    Copy(String),
+    /// Keep a mark, or remove it.
+    Keep(String, Option<Mark>),
+}
+
+/// A question to ask now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// The question.
+    pub query: Query,
+    /// Somebody waits for it: what is less urgent is put off.
+    pub urgent: bool,
+}
+
+/// An answer, and the question it belongs to.
+#[derive(Clone, Debug)]
+pub struct Answered<T> {
+    /// The question.
+    pub query: Query,
+    /// The answer.
+    pub value: T,
+}
+
+/// What is known.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// All threads at a moment.
+    pub states: Option<Answered<Arc<Vec<ThreadState>>>>,
+    /// Calls around a moment.
+    pub tree: Option<Answered<Arc<Tree>>>,
+    /// Lanes.
+    pub picture: Option<Answered<Arc<Picture>>>,
+    /// All of the trace.
+    pub bar: Option<Answered<Arc<Bar>>>,
+    /// Open calls over time.
+    pub flames: Option<Answered<Arc<Flames>>>,
+    /// A call's times.
+    pub call: Option<Answered<Arc<CallView>>>,
+    /// What was found.
+    pub finds: Option<Answered<Arc<Finds>>>,
+    /// Functions.
+    pub functions: Option<Answered<Arc<Functions>>>,
+    /// Calls of a function.
+    pub executions: Option<Answered<Arc<Executions>>>,
+    /// A function's text.
+    pub source: Option<Answered<Option<Arc<SourceText>>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    query: Query,
+    snapshot: u64,
+    in_flight: bool,
+}
+
+/// A way that is to be gone.
+#[derive(Clone, Debug)]
+struct Going {
+    to: Destination,
+    /// It adds to the jump list.
+    jump: bool,
+}
+
+/// The rows that are selected, by pane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// In the calls; `None`: where the focus is.
+    pub calls: Option<usize>,
+    /// First line of the source.
+    pub source: usize,
+    /// In the states.
+    pub state: usize,
+    /// In the functions.
+    pub functions: usize,
+    /// In the executions of one.
+    pub executions: usize,
+    /// In the marks and breakpoints.
+    pub marks: usize,
+}
+
+/// The state of the UI.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What is true of the trace as a whole.
+    pub facts: Facts,
+    /// Keys.
+    pub config: Config,
+    /// Colours and glyphs.
+    pub theme: Theme,
+    detected: Theme,
+    /// Columns and rows of the screen.
+    pub size: (u16, u16),
+    /// Where somebody looks.
+    pub focus: Focus,
+    jumps: Jumps,
+    /// What the timeline shows.
+    pub range: Range,
+    /// The focus stays at the end of a growing trace.
+    pub following: bool,
+    /// Lanes that are scrolled away.
+    pub lane_top: usize,
+    /// Every thread, in the order of lanes.
+    pub threads: Vec<Tid>,
+    /// Names of threads, as far as they are known.
+    pub names: BTreeMap<Tid, String>,
+    /// The pane that has the keys.
+    pub pane: Pane,
+    /// The pane that is beside the calls on a wide screen.
+    pub side: Pane,
+    /// Selected rows.
+    pub selected: Selected,
+    /// What functions are sorted by.
+    pub sort: SortKey,
+    /// The other way round.
+    pub sort_reversed: bool,
+    /// Indexes of functions' rows as they are sorted.
+    pub function_order: Vec<u32>,
+    /// The function whose executions are listed.
+    pub executions_of: Option<FunctionId>,
+    /// What is being typed.
+    pub prompt: Option<Prompt>,
+    history: Vec<String>,
+    /// First line of the help that is shown, where it is open.
+    pub help: Option<usize>,
+    /// What is said.
+    pub message: Option<Message>,
+    /// Breakpoints.
+    pub breakpoints: Vec<Breakpoint>,
+    /// Named moments.
+    pub marks: BTreeMap<String, Mark>,
+    searched: Option<(String, Condition)>,
+    /// What is known.
+    pub answers: Answers,
+    snapshot: u64,
+    asked: [Option<Asked>; SLOTS],
+    travelling: Option<Going>,
+    waiting: VecDeque<Going>,
+    drag: Option<(u16, Range)>,
+    effects: Vec<Effect>,
+}
+
+impl Model {
+    /// The state at the beginning: all of the trace, its start in focus; its end where it is still
+    /// growing.
+    #[must_use]
+    pub fn new(facts: Facts, config: Config, detected: Theme) -> Self {
+        let growing = !facts.complete;
+        let focus = if growing {
+            Focus { moment: facts.end, time_ns: facts.end_ns, ..Focus::default() }
+        } else {
+            Focus { moment: facts.first, time_ns: facts.start_ns, ..Focus::default() }
+        };
+        let range = whole(&facts);
+        let mut jumps = Jumps::default();
+        jumps.jump(focus);
+        let mut model = Self {
+            theme: config.theme(detected),
+            facts,
+            config,
+            detected,
+            size: (80, 24),
+            focus,
+            jumps,
+            range,
+            following: growing,
+            lane_top: 0,
+            threads: Vec::new(),
+            names: BTreeMap::new(),
+            pane: Pane::Calls,
+            side: Pane::State,
+            selected: Selected::default(),
+            sort: SortKey::default(),
+            sort_reversed: false,
+            function_order: Vec::new(),
+            executions_of: None,
+            prompt: None,
+            history: Vec::new(),
+            help: None,
+            message: None,
+            breakpoints: Vec::new(),
+            marks: BTreeMap::new(),
+            searched: None,
+            answers: Answers::default(),
+            snapshot: 0,
+            asked: Default::default(),
+            travelling: None,
+            waiting: VecDeque::new(),
+            drag: None,
+            effects: Vec::new(),
+        };
+        if model.facts.first == model.facts.end {
+            model.say("the trace has no events");
+        }
+        model
+    }
+
+    /// Where things are on the screen.
+    #[must_use]
+    pub fn regions(&self) -> Regions {
+        Regions::of(self)
+    }
+
+    /// The screen has a new size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.size = (columns, rows);
+        self.show_lane();
+    }
+
+    /// A new config; one that cannot be read changes nothing and is reported.
+    pub fn configure(&mut self, read: Result<Config, String>) {
+        match read {
+            Ok(config) => {
+                self.theme = config.theme(self.detected);
+                self.config = config;
+                self.say("config file read");
+            }
+            Err(why) => self.warn(format!("config file not taken, the old one stays: {why}")),
+        }
+    }
+
+    /// A key was pressed.
+    pub fn key(&mut self, key: Key) {
+        if self.prompt.is_some() {
+            self.prompt_key(key);
+        } else if let Some(action) = self.config.keys.action(key) {
+            self.act(action);
+        }
+    }
+
+    /// Text was pasted: it is typed where something is typed.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.prompt {
+            text.chars().filter(|c| !c.is_control()).for_each(|c| prompt.insert(c));
+        }
+    }
+
+    /// What is to be done, once.
+    pub fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether a way is being gone.
+    #[must_use]
+    pub fn is_travelling(&self) -> bool {
+        self.travelling.is_some()
+    }
+
+    /// The trace as it is now: it has grown, or it is complete.
+    pub fn grow(&mut self, facts: Facts) {
+        let showed_all = self.range == whole(&self.facts);
+        let grown_ns = facts.end_ns.saturating_sub(self.facts.end_ns);
+        let ended = facts.complete && !self.facts.complete;
+        self.facts = facts;
+        self.snapshot += 1;
+        if showed_all {
+            self.range = whole(&self.facts);
+        } else if self.following {
+            self.range.start_ns = self.range.start_ns.saturating_add(grown_ns);
+            self.range.end_ns = self.range.end_ns.saturating_add(grown_ns);
+        }
+        if self.following {
+            self.focus.moment = self.facts.end;
+            self.focus.time_ns = self.facts.end_ns;
+            self.focus.frame = 0;
+            self.jumps.step(self.focus);
+        }
+        if self.focus.moment < self.facts.first {
+            self.focus.moment = self.facts.first;
+            self.warn("the recording dropped what was in focus");
+        }
+        self.focus.moment = self.focus.moment.min(self.facts.end);
+        if ended {
+            self.following = false;
+            self.say("the recording has ended");
+        }
+    }
+
+    /// The questions to ask now.
+    pub fn ask(&mut self) -> Vec<Ask> {
+        if self.travelling.is_none()
+            && let Some(going) = self.waiting.pop_front()
+        {
+            self.travelling = Some(going);
+            self.asked[0] = None;
+        }
+        let mut asks = Vec::new();
+        for query in self.wanted() {
+            let slot = query.slot();
+            let (urgent, ask) = match &self.asked[slot] {
+                Some(asked) if asked.query == query => {
+                    let aged = query.ages() && asked.snapshot != self.snapshot;
+                    (false, aged && !asked.in_flight)
+                }
+                _ => (true, true),
+            };
+            if ask {
+                let snapshot = self.snapshot;
+                self.asked[slot] = Some(Asked { query: query.clone(), snapshot, in_flight: true });
+                asks.push(Ask { query, urgent });
+            }
+        }
+        asks
+    }
+
+    /// Takes the answer to a question. One that is no longer asked is dropped; why a question has no
+    /// answer is said.
+    pub fn take(&mut self, query: Query, answer: Result<Answer, Failure>) {
+        let slot = query.slot();
+        match &mut self.asked[slot] {
+            Some(asked) if asked.query == query => asked.in_flight = false,
+            _ => return,
+        }
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                if slot == 0 {
+                    self.travelling = None;
+                    self.waiting.clear();
+                }
+                match failure {
+                    Failure::Interrupted => self.say("stopped"),
+                    Failure::Error(why) => self.warn(why),
+                }
+                return;
+            }
+        };
+        let answers = &mut self.answers;
+        match answer {
+            Answer::Travel(arrival) => self.arrive(arrival),
+            Answer::States(value) => {
+                for thread in value.iter() {
+                    let name = thread.name.text();
+                    if !name.is_empty() {
+                        self.names.insert(thread.tid, name);
+                    }
+                }
+                answers.states = Some(Answered { query, value });
+            }
+            Answer::Tree(value) => {
+                answers.tree = Some(Answered { query, value });
+            }
+            Answer::Picture(value) => {
+                for (tid, name) in &value.names {
+                    self.names.entry(*tid).or_insert_with(|| name.clone());
+                }
+                answers.picture = Some(Answered { query, value });
+            }
+            Answer::Bar(value) => {
+                self.threads.clone_from(&value.threads);
+                answers.bar = Some(Answered { query, value });
+                if self.focus.tid.is_none() {
+                    self.focus.tid = self.threads.first().copied();
+                    self.jumps.step(self.focus);
+                }
+                self.show_lane();
+            }
+            Answer::Flames(value) => answers.flames = Some(Answered { query, value }),
+            Answer::Call(value) => answers.call = Some(Answered { query, value }),
+            Answer::Find(value) => answers.finds = Some(Answered { query, value }),
+            Answer::Functions(value) => {
+                answers.functions = Some(Answered { query, value });
+                self.sort_functions();
+            }
+            Answer::Executions(value) => answers.executions = Some(Answered { query, value }),
+            Answer::Source(value) => answers.source = Some(Answered { query, value }),
+        }
+    }
+
+    /// The questions whose answers the screen shows, of each kind at most one.
+    fn wanted(&self) -> Vec<Query> {
+        let mut wanted = Vec::new();
+        if let Some(going) = &self.travelling {
+            wanted.push(self.travel_query(going));
+        }
+        let regions = self.regions();
+        let shows = |pane| regions.panes.iter().any(|(shown, _)| *shown == pane);
+        let Focus { moment, tid, frame, .. } = self.focus;
+        if shows(Pane::State) {
+            wanted.push(Query::States { moment });
+        }
+        // What follows the focus waits until the way there is gone.
+        if let Some(tid) = tid {
+            let rows = self.size.1 as usize;
+            let (before, after) = (rows / 2 + 2, rows);
+            wanted.push(Query::Tree(TreeQuery { tid, moment, frame, before, after }));
+        }
+        let columns = regions.lanes.width as usize;
+        if columns > 0 {
+            let Range { start_ns, end_ns } = self.range;
+            let threads = self.visible_threads().to_vec();
+            if !threads.is_empty() {
+                let focus = tid.map(|tid| (tid, moment));
+                let query = PictureQuery { start_ns, end_ns, columns, threads, focus };
+                wanted.push(Query::Picture(query));
+            }
+            wanted.push(Query::Bar { columns });
+            if let Some(tid) = tid
+                && regions.flames.height > 0
+            {
+                wanted.push(Query::Flames(FlamesQuery { tid, start_ns, end_ns, columns }));
+            }
+        }
+        if let Some(Prompt { kind: prompt::Kind::Find, text, .. }) = &self.prompt {
+            wanted.push(Query::Find { text: text.clone() });
+        }
+        if shows(Pane::Source)
+            && let Some(call) = self.current_tree().and_then(Tree::call)
+        {
+            let return_address = self
+                .current_tree()
+                .and_then(|tree| tree.thread.as_ref()?.stack.get(tree.frame? + 1))
+                .map_or(0, |inner| inner.return_address);
+            wanted.push(Query::Source { function: call.function, return_address });
+        }
+        if shows(Pane::Calls)
+            && let Some(call) = self.current_tree().and_then(Tree::call)
+        {
+            wanted.push(Query::Call { id: call.id });
+        }
+        if shows(Pane::Functions) {
+            wanted.push(Query::Functions);
+            if let Some(function) = self.executions_of {
+                wanted.push(Query::Executions { function });
+            }
+        }
+        wanted
+    }
+
+    /// The calls around the focus, once they are known.
+    #[must_use]
+    pub fn current_tree(&self) -> Option<&Tree> {
+        let answered = self.answers.tree.as_ref()?;
+        match &answered.query {
+            Query::Tree(query)
+                if Some(query.tid) == self.focus.tid
+                    && query.moment == self.focus.moment
+                    && query.frame == self.focus.frame =>
+            {
+                Some(&answered.value)
+            }
+            _ => None,
+        }
+    }
+
+    /// The times of the focused call, once they are known.
+    #[must_use]
+    pub fn current_call(&self) -> Option<&CallView> {
+        let id = self.current_tree()?.call()?.id;
+        let answered = self.answers.call.as_ref()?;
+        (answered.query == Query::Call { id }).then_some(&*answered.value)
+    }
+
+    /// The function that is in focus: that of the focused call, or of the selected row.
+    #[must_use]
+    pub fn focused_function(&self) -> Option<FunctionId> {
+        if self.pane == Pane::Functions {
+            if self.executions_of.is_some() {
+                return self.executions_of;
+            }
+            if let Some(row) = self.function_row(self.selected.functions) {
+                return Some(row.id);
+            }
+        }
+        self.current_tree()?.call().map(|call| call.function)
+    }
+
+    /// The threads whose lanes are on the screen.
+    #[must_use]
+    pub fn visible_threads(&self) -> &[Tid] {
+        let height = self.regions().lanes.height as usize;
+        let top = self.lane_top.min(self.threads.len().saturating_sub(height));
+        &self.threads[top..(top + height).min(self.threads.len())]
+    }
+
+    /// The name of a thread as far as it is known, and its id.
+    #[must_use]
+    pub fn thread_name(&self, tid: Tid) -> String {
+        match self.names.get(&tid) {
+            Some(name) => format!("{name} {tid}"),
+            None => format!("thread {tid}"),
+        }
+    }
+
+    /// Says something.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), warning: false });
+    }
+
+    /// Warns of something.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), warning: true });
+    }
+
+    /// The marks as moments by name.
+    #[must_use]
+    pub fn bookmarks(&self) -> Bookmarks {
+        Bookmarks(self.marks.iter().map(|(name, mark)| (name.clone(), mark.moment)).collect())
+    }
+
+    /// What is kept of the state when the UI ends.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::of(self)
+    }
+
+    /// Takes what was kept up again, as far as the trace still has it.
+    pub fn resume(&mut self, session: &Session) {
+        session.apply(self);
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Somebody interrupted it.
+    Interrupted,
+    /// The trace cannot be read; a clause for a person.
+    Error(String),
+}
+
+/// All of a trace.
+#[must_use]
+pub fn whole(facts: &Facts) -> Range {
+    Range { start_ns: facts.start_ns, end_ns: facts.end_ns.max(facts.start_ns).saturating_add(1) }
+}
