@@ -203,8 +203,8 @@ pub struct Selected {
     pub calls: Option<usize>,
     /// First line of the source.
     pub source: usize,
-    /// In the states.
-    pub state: usize,
+    /// In the states; `None`: the focused thread.
+    pub state: Option<usize>,
     /// In the functions.
     pub functions: usize,
     /// In the executions of one.
@@ -466,7 +466,7 @@ impl Model {
                 for thread in value.iter() {
                     let name = thread.name.text();
                     if !name.is_empty() {
-                        self.names.insert(thread.tid, name);
+                        self.names.entry(thread.tid).or_insert(name);
                     }
                 }
                 answers.states = Some(Answered { query, value });
@@ -476,7 +476,7 @@ impl Model {
             }
             Answer::Picture(value) => {
                 for (tid, name) in &value.names {
-                    self.names.entry(*tid).or_insert_with(|| name.clone());
+                    self.names.insert(*tid, name.clone());
                 }
                 answers.picture = Some(Answered { query, value });
             }

@@ -7,6 +7,8 @@ use super::{Model, Pane};
 
 /// From this width on, the calls and another pane stand side by side.
 const WIDE: u16 = 120;
+/// Rows of open calls, at most: the rest of a tall screen is for the panes.
+const MOST_FLAMES: u16 = 12;
 /// Screens below this show nothing but a note.
 const LEAST: (u16, u16) = (30, 10);
 
@@ -52,7 +54,8 @@ impl Regions {
         let room = upper - 2;
         let threads = u16::try_from(model.threads.len().max(1)).unwrap_or(u16::MAX);
         let lanes = threads.min((room * 3 / 5).max(1));
-        let flames = room - lanes;
+        let flames = (room - lanes).min(MOST_FLAMES);
+        let upper = 2 + lanes + flames;
         let split = |y, height| {
             let left = Rect { x: 0, y, width: label, height };
             (left, Rect { x: label, y, width: width - label, height })

@@ -147,6 +147,12 @@ impl Model {
         rows
     }
 
+    /// The row of the focused thread.
+    fn focused_state(&self) -> usize {
+        let focused = |row: &StateRow<'_>| matches!(row, StateRow::Thread(thread) if Some(thread.tid) == self.focus.tid);
+        self.state_rows().iter().position(focused).unwrap_or_default()
+    }
+
     /// A function's row, by its place in the order they are sorted in.
     #[must_use]
     pub fn function_row(&self, at: usize) -> Option<&FunctionRow> {
@@ -193,7 +199,7 @@ impl Model {
         match pane {
             Pane::Calls => self.selected.calls.unwrap_or_else(|| self.call_rows().1),
             Pane::Source => self.selected.source,
-            Pane::State => self.selected.state,
+            Pane::State => self.selected.state.unwrap_or_else(|| self.focused_state()),
             Pane::Functions if self.executions_of.is_some() => self.selected.executions,
             Pane::Functions => self.selected.functions,
             Pane::Marks => self.selected.marks,
@@ -206,7 +212,7 @@ impl Model {
         match self.pane {
             Pane::Calls => self.selected.calls = Some(row),
             Pane::Source => self.selected.source = row,
-            Pane::State => self.selected.state = row,
+            Pane::State => self.selected.state = Some(row),
             Pane::Functions if self.executions_of.is_some() => self.selected.executions = row,
             Pane::Functions => self.selected.functions = row,
             Pane::Marks => self.selected.marks = row,
@@ -217,7 +223,7 @@ impl Model {
     #[must_use]
     pub const fn heading(pane: Pane) -> usize {
         match pane {
-            Pane::Functions => 1,
+            Pane::Functions | Pane::Source => 1,
             _ => 0,
         }
     }

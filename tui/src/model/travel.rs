@@ -63,10 +63,7 @@ impl Model {
                     breakpoint.and_then(|index| self.breakpoints.get_mut(index))
                 {
                     breakpoint.hits += 1;
-                    let text = format!(
-                        "breakpoint: {} (stopped {} times)",
-                        breakpoint.text, breakpoint.hits
-                    );
+                    let text = format!("breakpoint hit {}: {}", breakpoint.hits, breakpoint.text);
                     self.say(text);
                 }
                 if crosses_gap {
@@ -80,6 +77,7 @@ impl Model {
     /// The focus is elsewhere: what follows it does.
     pub(super) fn after_move(&mut self) {
         self.selected.calls = None;
+        self.selected.state = None;
         self.selected.source = 0;
         if !self.range.contains(self.focus.time_ns) {
             self.center(self.focus.time_ns);

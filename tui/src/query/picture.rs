@@ -4,8 +4,10 @@
 //! store's pyramid, open calls are sampled once a column.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::vec::IntoIter;
 
-use scope_model::{FunctionId, State, Tid};
+use scope_model::{Event, EventKind, FunctionId, State, Tid};
 use scope_store::{BlockFilter, Direction, GapInfo, OverviewCell, ThreadEvents};
 use scope_timeline::{Timeline, TimelineError};
 
@@ -72,10 +74,16 @@ pub fn picture(timeline: &Timeline<'_>, query: &PictureQuery) -> Result<Picture,
     let overview = trace.overview(start_ns, end_ns, columns, Some(&query.threads))?;
     let lanes = overview.threads.into_iter().map(|thread| (thread.tid, thread.cells)).collect();
     let mut names = BTreeMap::new();
+    let at_end = timeline.moment_at(end_ns)?.max(timeline.start());
     for tid in &query.threads {
-        if let Some(name) = first_name(timeline, *tid)? {
-            names.insert(*tid, name);
-        }
+        let thread = timeline.thread_at(at_end, *tid)?;
+        let name = thread.map(|thread| thread.name.text()).filter(|name| !name.is_empty());
+        // One that has ended by then, or did not begin yet.
+        let name = match name {
+            Some(name) => Some(name),
+            None => first_name(timeline, *tid)?,
+        };
+        names.extend(name.map(|name| (*tid, name)));
     }
     let mut gaps = trace.gaps()?;
     gaps.retain(|gap| gap.first_ns < end_ns && gap.until_ns >= start_ns);
@@ -104,11 +112,11 @@ fn wake_up(
                 continue;
             }
             match event.kind {
-                scope_model::EventKind::Waking { waker, .. } => {
+                EventKind::Waking { waker, .. } => {
                     return Ok(Some(WakeUp { time_ns: event.time_ns, waker, woken: tid }));
                 }
                 // It left its CPU since: what woke it before is another story.
-                scope_model::EventKind::SwitchOut { .. } => return Ok(None),
+                EventKind::SwitchOut { .. } => return Ok(None),
                 _ => {}
             }
         }
@@ -201,6 +209,13 @@ pub struct Flame {
     pub crosses_gap: bool,
 }
 
+/// A thread's way through a block, as far as it has been gone.
+struct Way {
+    block: usize,
+    state: State,
+    events: Peekable<IntoIter<(u64, Event)>>,
+}
+
 /// Samples open calls.
 ///
 /// # Errors
@@ -209,8 +224,7 @@ pub struct Flame {
 pub fn flames(timeline: &Timeline<'_>, query: &FlamesQuery) -> Result<Flames, TimelineError> {
     let trace = timeline.trace();
     let mut rows: Vec<Vec<Flame>> = Vec::new();
-    let mut at: Option<(usize, State, std::vec::IntoIter<(u64, scope_model::Event)>)> = None;
-    let mut held: Option<(u64, scope_model::Event)> = None;
+    let mut at: Option<Way> = None;
     let width = u128::from(query.end_ns.saturating_sub(query.start_ns));
     let blocks = trace.block_count()?;
     for column in 0..query.columns {
@@ -218,23 +232,19 @@ pub fn flames(timeline: &Timeline<'_>, query: &FlamesQuery) -> Result<Flames, Ti
         let time_ns = query.start_ns.saturating_add(u64::try_from(middle).unwrap_or(u64::MAX));
         // The block in which the next later event is: all before it has happened.
         let block = trace.block_at_time(time_ns.saturating_add(1))?;
-        if at.as_ref().is_none_or(|(known, ..)| *known != block) {
+        if at.as_ref().is_none_or(|way| way.block != block) {
             // Between two columns there may be much to read.
             timeline.check_interrupt()?;
-            let way = if block < blocks {
+            let ThreadEvents { before, events } = if block < blocks {
                 trace.thread_in(block, query.tid)?
             } else {
-                ThreadEvents { before: trace.checkpoint_of(block, query.tid)?, events: Vec::new() }
+                let before = trace.checkpoint_of(block, query.tid)?;
+                ThreadEvents { before, events: Vec::new() }
             };
-            held = None;
-            at = Some((block, way.before, way.events.into_iter()));
+            at = Some(Way { block, state: before, events: events.into_iter().peekable() });
         }
-        let Some((_, state, events)) = &mut at else { continue };
-        while let Some((number, event)) = held.take().or_else(|| events.next()) {
-            if event.time_ns > time_ns {
-                held = Some((number, event));
-                break;
-            }
+        let Some(Way { state, events, .. }) = &mut at else { continue };
+        while let Some((number, event)) = events.next_if(|(_, event)| event.time_ns <= time_ns) {
             state.apply(number, &event);
         }
         let stack = state.thread(query.tid).map_or(&[] as &[_], |thread| &thread.stack);

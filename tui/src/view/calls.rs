@@ -74,7 +74,10 @@ fn draw_row(
         }
         CallRow::Times => times(model, paint, area, depth.min(most), selected),
         CallRow::Callee(callee) => {
-            let left = format!("  {}{}", indent(depth), model.facts.name(callee.function));
+            let moment = model.focus.moment;
+            let ended = callee.ending.is_some_and(|ending| ending.event < moment);
+            let open = if callee.id < moment && !ended { " (open)" } else { "" };
+            let left = format!("  {}{}{open}", indent(depth), model.facts.name(callee.function));
             paint.row(area, &left, &took(callee), Role::Text, selected);
         }
         CallRow::Fold(callees) => {
@@ -90,11 +93,11 @@ fn draw_row(
             paint.row(area, &left, &right, Role::Text, selected);
         }
         CallRow::Now => {
-            let rule = theme.glyph("╌", "-").repeat(3);
             let at = text::moment(model.facts.since(model.focus.time_ns));
-            let left =
-                format!("{rule} {at} {}", theme.glyph("╌", "-").repeat(usize::from(area.width)));
-            paint.row(area, &left, "", Role::Mark, selected);
+            paint.rule(area, &at, theme.glyph("╌", "-"), Role::Mark);
+            if selected {
+                paint.select(area);
+            }
         }
         CallRow::More { before } => {
             let text = if before { "earlier calls" } else { "later calls" };

@@ -123,13 +123,16 @@ fn sparkline(model: &Model, row: &FunctionRow) -> String {
 /// Calls by power of two of their duration.
 fn histogram(model: &Model, paint: &mut Paint<'_>, area: Rect, row: &FunctionRow) {
     let line = |at: u16| Rect { y: area.y + at, height: 1, ..area };
-    let rule = model.theme.glyph("─", "-");
-    let mut title = format!("{} {} ", rule.repeat(2), model.facts.name(row.id));
+    let mut title = model.facts.name(row.id);
     if row.not_returned > 0 {
-        title.push_str(&format!("({} did not return) ", text::count(row.not_returned)));
+        title.push_str(&format!(" ({} did not return)", text::count(row.not_returned)));
     }
-    title.push_str(&rule.repeat(usize::from(area.width)));
-    paint.line(line(0), &title, Role::Dim);
+    let title = text::shorten(
+        &text::printable(&title),
+        usize::from(area.width.saturating_sub(8)),
+        model.theme.ascii,
+    );
+    paint.rule(line(0), &title, model.theme.glyph("─", "-"), Role::Dim);
     let most = row.powers.iter().copied().max().unwrap_or_default().max(1);
     let (mut bars, mut axis) = (String::new(), String::new());
     for (at, count) in row.powers.iter().enumerate() {

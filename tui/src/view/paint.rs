@@ -59,6 +59,13 @@ impl<'a> Paint<'a> {
         }
     }
 
+    /// A rule with a text near its left end.
+    pub(super) fn rule(&mut self, area: Rect, label: &str, glyph: &str, role: Role) {
+        self.text(area.x, area.y, area.width, &glyph.repeat(usize::from(area.width)), role);
+        let room = area.width.saturating_sub(3);
+        self.text(area.x.saturating_add(3), area.y, room, &format!(" {label} "), role);
+    }
+
     /// Shows a line as selected.
     pub(super) fn select(&mut self, area: Rect) {
         let area = area.intersection(self.buffer.area);

@@ -14,6 +14,8 @@ use crate::theme::Role;
 const NUMBER: u16 = 6;
 /// Cells of what a line costs.
 const COST: u16 = 24;
+/// Panes from this width on have room for it.
+const WITH_COSTS: u16 = 72;
 
 pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let head = Rect { height: area.height.min(1), ..area };
@@ -34,13 +36,20 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 }
 
 fn lines(model: &Model, paint: &mut Paint<'_>, area: Rect, source: &SourceText) {
+    let head = Rect { height: area.height.min(1), ..area };
+    let area = Rect { y: area.y + head.height, height: area.height - head.height, ..area };
+    paint.line(head, &text::printable(&source.file), Role::Title);
+    if area.width >= WITH_COSTS {
+        let columns = format!("{:>7} {:>7} {:>7}", "calls", "total", "p99");
+        paint.text(area.right() - COST, head.y, COST, &columns, Role::Title);
+    }
     let total = source.lines.len();
     let selected = match (model.selected.source, source.node) {
         (0, Some(node)) => node.line,
         (row, _) => row,
     };
     let first = first_row(selected.min(total.saturating_sub(1)), total, usize::from(area.height));
-    let costs = area.width >= 80;
+    let costs = area.width >= WITH_COSTS;
     let room = area.width.saturating_sub(NUMBER + 1 + if costs { COST } else { 0 });
     for ((at, line), y) in source.lines.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
         let here = source.node.is_some_and(|node| node.line == at);

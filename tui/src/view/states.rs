@@ -22,7 +22,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         paint.line(Rect { height: 1, ..area }, note, Role::Dim);
         return;
     }
-    let selected = model.selected.state.min(rows.len() - 1);
+    let selected = model.selected_row(Pane::State).min(rows.len() - 1);
     let first = first_row(selected, rows.len(), usize::from(area.height));
     for ((at, row), y) in rows.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
         let line = Rect { y, height: 1, ..area };
@@ -55,7 +55,8 @@ fn thread(model: &Model, paint: &mut Paint<'_>, area: Rect, state: &ThreadState,
         RunState::Ended => (" ", "ended".to_owned(), Role::Dim),
         RunState::Unknown => ("?", "unknown".to_owned(), Role::Dim),
     };
-    let name = text::fit(&text::printable(&model.thread_name(state.tid)), 20, theme.ascii);
+    let name =
+        text::fit(&text::printable(&format!("{} {}", state.name, state.tid)), 20, theme.ascii);
     let since = text::duration(model.focus.time_ns.saturating_sub(state.run_since_ns));
     let mut why = String::new();
     if let Some(call) = state.syscall {

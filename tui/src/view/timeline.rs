@@ -18,6 +18,8 @@ use crate::theme::{Colours, Role, Theme};
 
 /// Columns between two times of the ruler, at least.
 const TICK_EVERY: u64 = 14;
+/// Cells that have room for a part of a name.
+const LEAST_LABEL: usize = 4;
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const BARS_ASCII: [&str; 8] = [".", ".", ":", ":", "=", "=", "#", "#"];
 
@@ -226,14 +228,19 @@ fn flames(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
 
 fn stretch(model: &Model, paint: &mut Paint<'_>, area: Rect, flame: &Flame) {
     let cells = flame.end - flame.first;
-    let name = model.facts.name(flame.function);
-    let mut label = if flame.crosses_gap { format!("?{name}") } else { name };
-    if model.theme.colours == Colours::None {
-        // Without colours, neighbours are told apart by where they begin.
-        label.insert(0, '|');
-    }
     let ascii = model.theme.ascii;
-    let label = text::fit(&text::shorten(&text::printable(&label), cells, ascii), cells, ascii);
+    // Without colours, neighbours are told apart by where they begin.
+    let mut label = match model.theme.colours {
+        Colours::None => "|".to_owned(),
+        _ => String::new(),
+    };
+    if flame.crosses_gap {
+        label.push('?');
+    }
+    if cells >= LEAST_LABEL {
+        label.push_str(&text::printable(&model.facts.name(flame.function)));
+    }
+    let label = text::fit(&text::shorten(&label, cells, ascii), cells, ascii);
     let x = area.x + flame.first as u16;
     paint.text(x, area.y, flame_width(area, flame), &label, Role::Flame(flame.function.0));
 }

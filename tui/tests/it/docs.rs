@@ -20,7 +20,12 @@ fn rows() -> String {
             Context::Rows => " (in a list)",
             Context::Prompt => " (while typing)",
         };
-        out.push_str(&format!("| {} | {}{whereof} | `{}` |\n", keys.join(" "), binding.help, binding.name));
+        out.push_str(&format!(
+            "| {} | {}{whereof} | `{}` |\n",
+            keys.join(" "),
+            binding.help,
+            binding.name
+        ));
     }
     out
 }
@@ -35,7 +40,10 @@ fn the_page_has_the_table_of_keys() {
 fn the_page_has_the_commands() {
     for (command, help) in COMMANDS {
         for form in command.split("  ") {
-            assert!(PAGE.replace("\\|", "|").contains(&format!("`{form}`")), "docs/tui.md does not have {form}: {help}");
+            assert!(
+                PAGE.replace("\\|", "|").contains(&format!("`{form}`")),
+                "docs/tui.md does not have {form}: {help}"
+            );
         }
     }
 }

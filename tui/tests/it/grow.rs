@@ -6,7 +6,7 @@ use scope_tui::config::Config;
 use scope_tui::model::Model;
 use scope_tui::query::Facts;
 
-use crate::harness::{NAMES, PLAIN, Stage, Stored, START_NS, server, stored, writer};
+use crate::harness::{NAMES, PLAIN, START_NS, Stage, Stored, server, stored, writer};
 
 /// The UI follows the end, stands still where it is told, and says when the recording has ended.
 #[test]

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use scope_model::{CallEnd, Event, EventKind};
 use scope_tui::keys::{Key, Keymap};
 
-use crate::harness::{PID, START_NS, Stage, Stored, enter, event, leave, leave_as, off, on, server, start, stored};
+use crate::harness::{
+    PID, START_NS, Stage, Stored, enter, event, leave, leave_as, off, on, server, start, stored,
+};
 
 #[derive(Clone, Debug)]
 enum Input {
@@ -24,8 +26,21 @@ fn input() -> impl Strategy<Value = Input> {
         .chain([Key::plain(KeyCode::Backspace), Key::plain(KeyCode::Null)])
         .collect();
     let texts = vec![
-        "37%", "call 4", "event 999999", "1.5ms", "-1s", "thread 101", "find kind=gap", "@x", "q",
-        "duration>1us", "break function=send", "mark x y", "function=\"", "end", "\u{301}",
+        "37%",
+        "call 4",
+        "event 999999",
+        "1.5ms",
+        "-1s",
+        "thread 101",
+        "find kind=gap",
+        "@x",
+        "q",
+        "duration>1us",
+        "break function=send",
+        "mark x y",
+        "function=\"",
+        "end",
+        "\u{301}",
     ];
     let mouse = prop_oneof![
         Just(MouseEventKind::Down(MouseButton::Left)),
@@ -57,10 +72,19 @@ fn busy() -> Vec<Event> {
             events.push(leave(t_us + 2, tid, 4));
             if round == 7 {
                 let until_ns = START_NS + (t_us + 3) * 1_000;
-                events.push(event(t_us + 2, tid, EventKind::Gap { until_ns, entries: 1, exits: 1, others: 1 }));
+                events.push(event(
+                    t_us + 2,
+                    tid,
+                    EventKind::Gap { until_ns, entries: 1, exits: 1, others: 1 },
+                ));
             }
             if round != 9 {
-                events.push(leave_as(t_us + 3, tid, round % 5, if round == 7 { CallEnd::Lost } else { CallEnd::Returned }));
+                events.push(leave_as(
+                    t_us + 3,
+                    tid,
+                    round % 5,
+                    if round == 7 { CallEnd::Lost } else { CallEnd::Returned },
+                ));
             }
             events.push(off(t_us + 4, tid, round % 2));
             t_us += 5;
@@ -92,7 +116,11 @@ fn check(stored: &Stored, inputs: &[Input]) {
         assert!((facts.first..=facts.end).contains(&focus.moment), "{focus:?}");
         assert!((facts.start_ns..=facts.end_ns).contains(&focus.time_ns), "{focus:?}");
         assert!(stage.model.range.start_ns < stage.model.range.end_ns);
-        let depth = stage.model.current_tree().and_then(|tree| tree.thread.as_ref()).map_or(0, |thread| thread.stack.len());
+        let depth = stage
+            .model
+            .current_tree()
+            .and_then(|tree| tree.thread.as_ref())
+            .map_or(0, |thread| thread.stack.len());
         assert!(focus.frame == 0 || focus.frame < depth, "{focus:?} of {depth}");
     }
 }

@@ -21,7 +21,7 @@ fn calls_in_the_middle_of_a_call() {
 fn calls_of_a_caller() {
     let stored = stored(&server());
     let mut stage = Stage::new(&stored);
-    stage.press(":").type_in("call 5").press("u u");
+    stage.press(":").type_in("call 4").press("u u");
     assert_snapshot!(stage.screen());
 }
 
@@ -40,7 +40,11 @@ fn a_wake_up_is_an_arrow_between_two_lanes() {
     stage.press(":").type_in("5.2ms");
     assert!(stage.line(2).contains('▲') && stage.line(3).contains('●'), "{}", stage.screen());
     stage.press("3");
-    assert!(stage.screen().contains("runnable     200us in read woken by helper 101"), "{}", stage.screen());
+    assert!(
+        stage.screen().contains("runnable    200us in read woken by helper 101"),
+        "{}",
+        stage.screen()
+    );
 }
 
 #[test]
@@ -50,7 +54,7 @@ fn functions_and_their_histogram() {
     stage.press("4");
     assert_snapshot!(stage.screen());
     stage.press("< r");
-    assert!(stage.line(14).contains("send"), "{}", stage.screen());
+    assert!(stage.line(15).contains("send"), "{}", stage.screen());
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn executions_slowest_first() {
 fn marks_and_breakpoints() {
     let stored = stored(&server());
     let mut stage = Stage::new(&stored);
-    stage.press(":").type_in("call 5").press("b B").type_in("duration>1ms");
+    stage.press(":").type_in("call 4").press("b B").type_in("duration>1ms");
     stage.press("m").type_in("parse here it parses").press("c C 5 j j space");
     assert_snapshot!(stage.screen());
 }
@@ -151,7 +155,8 @@ fn ascii_alone() {
 
 #[test]
 fn one_thread_and_names_of_300_characters() {
-    let long: String = "namespace::".chars().cycle().take(296).chain("::end".chars().skip(1)).collect();
+    let long: String =
+        "namespace::".chars().cycle().take(296).chain("::end".chars().skip(1)).collect();
     let wide = "解析器::分析".repeat(30);
     let names = ["main", &long, &wide];
     let events = [
@@ -183,7 +188,10 @@ fn names_that_would_drive_the_terminal_do_not() {
     for pane in ["1", "2", "3", "4", "/"] {
         stage.press(pane);
         let screen = stage.screen();
-        assert!(!screen.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{screen:?}");
+        assert!(
+            !screen.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'),
+            "{screen:?}"
+        );
     }
 }
 
@@ -210,7 +218,12 @@ struct Sources;
 
 impl SourceView for Sources {
     fn text(&mut self, function: FunctionId, return_address: u64) -> Option<SourceText> {
-        let lines = ["fn handle(request: &str) {", "\tlet parsed = parse(request);", "    send(parsed) // 解析", "}"];
+        let lines = [
+            "fn handle(request: &str) {",
+            "\tlet parsed = parse(request);",
+            "    send(parsed) // 解析",
+            "}",
+        ];
         let span = |line, start, end| Span { line, start, end };
         (function == FunctionId(1)).then(|| SourceText {
             file: "src/server.rs".to_owned(),
@@ -240,7 +253,9 @@ fn every_size_is_drawn() {
     let stored = stored(&server());
     let mut stage = Stage::new(&stored);
     stage.press(":").type_in("3ms");
-    for (columns, rows) in (0..60).map(|n| (n * 3, n)).chain([(300, 80), (500, 3), (5, 200), (65_535, 10)]) {
+    for (columns, rows) in
+        (0..60).map(|n| (n * 3, n)).chain([(300, 80), (500, 3), (5, 200), (65_535, 10)])
+    {
         if u32::from(columns) * u32::from(rows) > 60_000 {
             continue;
         }

@@ -8,7 +8,12 @@ use crate::harness::{Stage, server, stored};
 fn a_session_leads_back_to_the_same_screen() {
     let stored = stored(&server());
     let mut stage = Stage::new(&stored);
-    stage.press("+ + :").type_in("call 13").press("u B").type_in("duration>1ms").press("c C 4 > r esc");
+    stage
+        .press("+ + :")
+        .type_in("call 13")
+        .press("u B")
+        .type_in("duration>1ms")
+        .press("c C 4 > r esc");
     stage.model.message = None;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions").join("me.json");

@@ -11,7 +11,9 @@ use scope_tui::query::{Answer, Arrival, Destination, Query, Travel};
 use scope_tui::source::NoSources;
 use scope_tui::worker::{Reply, Worker};
 
-use crate::harness::{NAMES, PID, START_NS, Stored, enter, leave, on, server, start, stored_with, writer};
+use crate::harness::{
+    NAMES, PID, START_NS, Stored, enter, leave, on, server, start, stored_with, writer,
+};
 
 /// Long enough for any machine; nothing waits for it unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn worker(path: &std::path::Path) -> (Worker, mpsc::Receiver<Reply>) {
     let (tell, told) = mpsc::channel();
     let trace = Trace::open(path).unwrap();
-    let worker = Worker::start(trace, Box::new(NoSources), true, move |reply| drop(tell.send(reply)));
+    let worker =
+        Worker::start(trace, Box::new(NoSources), true, move |reply| drop(tell.send(reply)));
     (worker.unwrap(), told)
 }
 
@@ -51,7 +54,9 @@ fn questions_are_answered() {
     let (worker, told) = worker(&stored.path);
     let query = Query::Executions { function: FunctionId(4) };
     worker.ask(ask(query.clone()));
-    let Reply::Answer(of, Ok(Answer::Executions(executions))) = told.recv_timeout(PATIENCE).unwrap() else {
+    let Reply::Answer(of, Ok(Answer::Executions(executions))) =
+        told.recv_timeout(PATIENCE).unwrap()
+    else {
         panic!()
     };
     assert_eq!((of, executions.count), (query, 5));
