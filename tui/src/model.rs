@@ -29,7 +29,7 @@ pub use rows::SortKey;
 
 use crate::config::Config;
 use crate::focus::{Focus, Jumps};
-use crate::keys::Key;
+use crate::keys::{Action, Key};
 use crate::query::picture::{FlamesQuery, PictureQuery};
 use crate::query::tree::TreeQuery;
 use crate::query::{
@@ -40,6 +40,9 @@ use crate::session::{Mark, Session};
 use crate::source::SourceText;
 use crate::theme::Theme;
 use layout::Regions;
+
+/// Keys that wait at most.
+const MOST_EARLY: usize = 256;
 
 /// The panes under the timeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -270,6 +273,9 @@ pub struct Model {
     asked: [Option<Asked>; SLOTS],
     travelling: Option<Going>,
     waiting: VecDeque<Going>,
+    early: VecDeque<Key>,
+    /// The call whose time is shown once it is known.
+    zoom_to: Option<u64>,
     drag: Option<(u16, Range)>,
     effects: Vec<Effect>,
 }
@@ -320,6 +326,8 @@ impl Model {
             asked: Default::default(),
             travelling: None,
             waiting: VecDeque::new(),
+            early: VecDeque::new(),
+            zoom_to: None,
             drag: None,
             effects: Vec::new(),
         };
@@ -353,13 +361,74 @@ impl Model {
         }
     }
 
-    /// A key was pressed.
+    /// A key was pressed. One that means what is not known yet, as the caller of a call that is being
+    /// gone to, waits until it is; so do those after it.
     pub fn key(&mut self, key: Key) {
+        if self.early.is_empty() && !self.is_early(key) {
+            self.press(key);
+        } else if self.config.keys.action(key) == Some(Action::Interrupt) {
+            self.early.clear();
+            self.press(key);
+        } else if self.early.len() < MOST_EARLY {
+            self.early.push_back(key);
+        }
+    }
+
+    fn press(&mut self, key: Key) {
         if self.prompt.is_some() {
             self.prompt_key(key);
         } else if let Some(action) = self.config.keys.action(key) {
             self.act(action);
         }
+    }
+
+    fn is_early(&self, key: Key) -> bool {
+        if let Some(prompt) = &self.prompt {
+            let chooses = matches!(
+                self.config.keys.in_prompt(key),
+                Some(Action::Accept | Action::HistoryUp | Action::HistoryDown)
+            );
+            let text = prompt.text.clone();
+            return prompt.kind == prompt::Kind::Find
+                && chooses
+                && !self.is_settled(&Query::Find { text });
+        }
+        let of_calls = match self.config.keys.action(key) {
+            Some(
+                Action::FrameUp
+                | Action::FrameDown
+                | Action::NextCall
+                | Action::PreviousCall
+                | Action::BreakHere
+                | Action::ZoomCall,
+            ) => true,
+            Some(
+                Action::RowUp | Action::RowDown | Action::PageUp | Action::PageDown | Action::Open,
+            ) => self.pane == Pane::Calls,
+            // These are about where a way leads.
+            Some(Action::Mark | Action::Copy | Action::NextThread | Action::PreviousThread) => {
+                return self.travelling.is_some() || !self.waiting.is_empty();
+            }
+            _ => false,
+        };
+        of_calls
+            && (self.travelling.is_some()
+                || !self.waiting.is_empty()
+                || self.tree_query().is_some_and(|query| !self.is_settled(&query)))
+    }
+
+    /// Whether a question was answered, or has no answer.
+    fn is_settled(&self, query: &Query) -> bool {
+        let asked = self.asked[query.slot()].as_ref();
+        asked.is_some_and(|asked| asked.query == *query && !asked.in_flight)
+    }
+
+    /// The question of the calls around the focus.
+    fn tree_query(&self) -> Option<Query> {
+        let Focus { moment, tid, frame, .. } = self.focus;
+        let rows = usize::from(self.size.1);
+        let (before, after) = (rows / 2 + 2, rows);
+        tid.map(|tid| Query::Tree(TreeQuery { tid, moment, frame, before, after }))
     }
 
     /// Text was pasted: it is typed where something is typed.
@@ -440,6 +509,14 @@ impl Model {
     /// Takes the answer to a question. One that is no longer asked is dropped; why a question has no
     /// answer is said.
     pub fn take(&mut self, query: Query, answer: Result<Answer, Failure>) {
+        self.learn(query, answer);
+        while let Some(key) = self.early.front().copied().filter(|key| !self.is_early(*key)) {
+            self.early.pop_front();
+            self.press(key);
+        }
+    }
+
+    fn learn(&mut self, query: Query, answer: Result<Answer, Failure>) {
         let slot = query.slot();
         match &mut self.asked[slot] {
             Some(asked) if asked.query == query => asked.in_flight = false,
@@ -472,7 +549,11 @@ impl Model {
                 answers.states = Some(Answered { query, value });
             }
             Answer::Tree(value) => {
+                let depth = value.thread.as_ref().map_or(0, |thread| thread.stack.len());
                 answers.tree = Some(Answered { query, value });
+                if self.current_tree().is_some() {
+                    self.focus.frame = self.focus.frame.min(depth.saturating_sub(1));
+                }
             }
             Answer::Picture(value) => {
                 for (tid, name) in &value.names {
@@ -490,7 +571,13 @@ impl Model {
                 self.show_lane();
             }
             Answer::Flames(value) => answers.flames = Some(Answered { query, value }),
-            Answer::Call(value) => answers.call = Some(Answered { query, value }),
+            Answer::Call(value) => {
+                let id = value.call.id;
+                answers.call = Some(Answered { query, value });
+                if self.zoom_to.take_if(|wanted| *wanted == id).is_some() {
+                    self.zoom_call();
+                }
+            }
             Answer::Find(value) => answers.finds = Some(Answered { query, value }),
             Answer::Functions(value) => {
                 answers.functions = Some(Answered { query, value });
@@ -509,16 +596,11 @@ impl Model {
         }
         let regions = self.regions();
         let shows = |pane| regions.panes.iter().any(|(shown, _)| *shown == pane);
-        let Focus { moment, tid, frame, .. } = self.focus;
+        let Focus { moment, tid, .. } = self.focus;
         if shows(Pane::State) {
             wanted.push(Query::States { moment });
         }
-        // What follows the focus waits until the way there is gone.
-        if let Some(tid) = tid {
-            let rows = self.size.1 as usize;
-            let (before, after) = (rows / 2 + 2, rows);
-            wanted.push(Query::Tree(TreeQuery { tid, moment, frame, before, after }));
-        }
+        wanted.extend(self.tree_query());
         let columns = regions.lanes.width as usize;
         if columns > 0 {
             let Range { start_ns, end_ns } = self.range;

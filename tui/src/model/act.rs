@@ -228,23 +228,22 @@ impl Model {
         }
     }
 
-    fn zoom_call(&mut self) {
-        let Some(call) = self.current_tree().and_then(|tree| tree.call()) else {
+    /// Shows all of the focused call, once it is known how long that is.
+    pub(super) fn zoom_call(&mut self) {
+        let Some((id, start_ns)) =
+            self.current_tree().and_then(|tree| tree.call()).map(|call| (call.id, call.entered_ns))
+        else {
             self.say("no call is in focus");
             return;
         };
-        let start_ns = call.entered_ns;
-        let length = match self.current_call() {
-            Some(view) => view.elapsed_ns,
-            // Not known yet: up to the focus.
-            None => self.focus.time_ns.saturating_sub(start_ns),
+        let Some(length) = self.current_call().map(|view| view.elapsed_ns) else {
+            self.zoom_to = Some(id);
+            return;
         };
         // With a little around it, so that it is seen where it ends.
         let around = length / 16;
-        self.set_range(
-            start_ns.saturating_sub(around),
-            length.saturating_add(2 * around).saturating_add(1),
-        );
+        let length = length.saturating_add(2 * around).saturating_add(1);
+        self.set_range(start_ns.saturating_sub(around), length);
     }
 
     pub(super) fn focus_thread(&mut self, tid: Tid) {

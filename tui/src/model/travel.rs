@@ -16,7 +16,9 @@ impl Model {
     /// Goes somewhere, once what is being gone is over.
     pub(super) fn go(&mut self, to: Destination) {
         let jump = !matches!(to, Destination::Step { .. });
-        if jump {
+        let from_anywhere =
+            matches!(to, Destination::Place(..) | Destination::Time(..) | Destination::Call(_));
+        if from_anywhere {
             // Somebody wants to be elsewhere: what waits is of no use.
             self.waiting.clear();
         }

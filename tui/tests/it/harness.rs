@@ -149,6 +149,13 @@ impl Stage {
         self
     }
 
+    /// Presses keys faster than anything is answered.
+    pub(crate) fn press_fast(&mut self, keys: &str) -> &mut Self {
+        keys.split_whitespace().for_each(|key| self.model.key(key.parse::<Key>().unwrap()));
+        self.settle();
+        self
+    }
+
     /// Types text and accepts it.
     pub(crate) fn type_in(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {

@@ -93,3 +93,18 @@ fn typed_text_is_edited_and_remembered() {
     stage.press("enter");
     assert_eq!(stage.model.focus.time_ns, START_NS + 6_000_000);
 }
+
+#[test]
+fn keys_before_the_answers_mean_what_they_would_after_them() {
+    let stored = stored(&server());
+    let mut fast = Stage::new(&stored);
+    let mut slow = Stage::new(&stored);
+    let keys = "s s s u b s / w a i t enter m x enter u 3 c C } F j enter";
+    fast.press_fast(keys);
+    slow.press(keys);
+    assert_eq!(fast.model.focus, slow.model.focus);
+    assert_eq!(fast.model.breakpoints, slow.model.breakpoints);
+    assert_eq!(fast.model.breakpoints[0].function, Some(scope_model::FunctionId(1)));
+    assert_eq!(fast.model.marks, slow.model.marks);
+    assert_eq!(fast.screen(), slow.screen());
+}

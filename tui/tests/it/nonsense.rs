@@ -15,6 +15,8 @@ enum Input {
     Text(&'static str),
     Mouse(MouseEventKind, u16, u16),
     Resize(u16, u16),
+    /// Until here, and no further back, answers are awaited.
+    Answers,
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -53,6 +55,7 @@ fn input() -> impl Strategy<Value = Input> {
         12 => prop::sample::select(keys).prop_map(Input::Key),
         2 => prop::sample::select(texts).prop_map(Input::Text),
         2 => (mouse, 0_u16..130, 0_u16..50).prop_map(|(kind, x, y)| Input::Mouse(kind, x, y)),
+        8 => Just(Input::Answers),
         1 => (0_u16..200, 0_u16..60).prop_map(|(columns, rows)| Input::Resize(columns, rows)),
     ]
 }
@@ -107,20 +110,15 @@ fn check(stored: &Stored, inputs: &[Input]) {
                 modifiers: KeyModifiers::NONE,
             }),
             Input::Resize(columns, rows) => stage.model.resize(*columns, *rows),
+            Input::Answers => stage.settle(),
         }
-        // Drawn as it is while answers are awaited, and after them.
-        stage.screen();
-        stage.settle();
         stage.screen();
         let (facts, focus) = (&stage.model.facts, stage.model.focus);
         assert!((facts.first..=facts.end).contains(&focus.moment), "{focus:?}");
         assert!((facts.start_ns..=facts.end_ns).contains(&focus.time_ns), "{focus:?}");
         assert!(stage.model.range.start_ns < stage.model.range.end_ns);
-        let depth = stage
-            .model
-            .current_tree()
-            .and_then(|tree| tree.thread.as_ref())
-            .map_or(0, |thread| thread.stack.len());
+        let thread = stage.model.current_tree().and_then(|tree| tree.thread.as_ref());
+        let depth = thread.map_or(usize::MAX, |thread| thread.stack.len());
         assert!(focus.frame == 0 || focus.frame < depth, "{focus:?} of {depth}");
     }
 }
