@@ -157,6 +157,21 @@ fn a_signal_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_lost_terminal_ends_it_and_the_session_is_kept() {
+    let test = "replay::a_lost_terminal_ends_it_and_the_session_is_kept";
+    let Some(terminal) = Terminal::new(test) else { return };
+    let sample = Sample::new(&everything());
+    terminal.replay(&sample.path());
+    terminal.until("0 of 28 events");
+    drop(terminal);
+    let begin = Instant::now();
+    while !sample.path().join("sessions/me.json").is_file() {
+        assert!(begin.elapsed() < PATIENCE, "it goes on without a terminal");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn without_a_terminal_it_says_what_to_do() {
     let sample = Sample::new(&everything());
     let (status, message) = fail(sample.command(&["replay", "sample.scope"]));

@@ -4,6 +4,7 @@
 //! Here, and only here, the parts meet that do I/O: the terminal, the workers, the files of the user.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -142,7 +143,8 @@ pub fn run(mut options: Options) -> Result<(), TuiError> {
     let kept = app.model.session().write(&sessions);
     result?;
     if let Err(why) = kept {
-        eprintln!("scope: the session was not kept: {why}");
+        // Standard error may be a terminal that is gone.
+        let _ = writeln!(io::stderr(), "scope: the session was not kept: {why}");
     }
     Ok(())
 }
@@ -168,8 +170,14 @@ impl App {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            if first.is_none() && !self.model.facts.complete {
-                self.screen_worker.refresh();
+            if first.is_none() {
+                // The keyboard does not say when the terminal is gone.
+                if !Screen::is_there() {
+                    return Ok(());
+                }
+                if !self.model.facts.complete {
+                    self.screen_worker.refresh();
+                }
             }
             for happened in first.into_iter().chain(happened.try_iter().take(BATCH)) {
                 if self.take(happened)? {
@@ -245,17 +253,21 @@ impl App {
     }
 }
 
-/// A thread that reads the keyboard. It ends when this is dropped.
+/// A thread that reads the keyboard. It ends when this is dropped; on a terminal that is gone it may
+/// never notice, and is left behind.
 struct Keyboard {
     stop: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<()>>,
+    /// Disconnected once the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Keyboard {
     fn start(tell: Sender<Happened>) -> Result<Self, TuiError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let (ending, ended) = mpsc::channel::<()>();
         let read = move || {
+            let _ending = ending;
             while !stopped.load(Ordering::Relaxed) {
                 let happened = match event::poll(KEYS) {
                     Ok(false) => continue,
@@ -269,20 +281,15 @@ impl Keyboard {
                 }
             }
         };
-        let thread = thread::Builder::new()
-            .name("keyboard".to_owned())
-            .spawn(read)
-            .map_err(TuiError::Thread)?;
-        Ok(Self { stop, thread: Some(thread) })
+        thread::Builder::new().name("keyboard".to_owned()).spawn(read).map_err(TuiError::Thread)?;
+        Ok(Self { stop, ended })
     }
 }
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.ended.recv_timeout(5 * KEYS);
     }
 }
 

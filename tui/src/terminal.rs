@@ -4,6 +4,7 @@
 //! panic is printed.
 
 use std::io::{self, IsTerminal, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +26,7 @@ static HOOK: Once = Once::new();
 /// A terminal that is taken over.
 #[derive(Debug)]
 pub(crate) struct Screen {
-    pub(crate) terminal: Terminal<CrosstermBackend<Stdout>>,
+    pub(crate) terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Screen {
@@ -54,7 +55,7 @@ impl Screen {
         )
         .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match result {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
             Err(error) => {
                 give_back();
                 Err(error)
@@ -72,6 +73,8 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        // What ratatui does when a terminal is dropped is done here, without a word on a standard
+        // error that may be the terminal that is gone: that would be a panic.
         give_back();
     }
 }
