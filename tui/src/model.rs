@@ -41,6 +41,8 @@ use crate::source::SourceText;
 use crate::theme::Theme;
 use layout::Regions;
 
+/// A trace grows this often before what costs much is asked again.
+const SELDOM: u64 = 8;
 /// Keys that wait at most.
 const MOST_EARLY: usize = 256;
 
@@ -492,8 +494,8 @@ impl Model {
             let slot = query.slot();
             let (urgent, ask) = match &self.asked[slot] {
                 Some(asked) if asked.query == query => {
-                    let aged = query.ages() && asked.snapshot != self.snapshot;
-                    (false, aged && !asked.in_flight)
+                    let age = self.snapshot.saturating_sub(asked.snapshot);
+                    (false, age >= self.patience(&query) && !asked.in_flight)
                 }
                 _ => (true, true),
             };
@@ -588,6 +590,23 @@ impl Model {
         }
     }
 
+    /// How often the trace has to grow before an answer is too old. What costs more the longer the
+    /// trace is must not be asked all the time: the recorder works on the same machine.
+    fn patience(&self, query: &Query) -> u64 {
+        match query {
+            Query::Call { id } => {
+                let known = self.answers.call.as_ref().map(|answered| &answered.value);
+                match known {
+                    Some(view) if view.call.id == *id && view.ending.is_some() => u64::MAX,
+                    _ => SELDOM,
+                }
+            }
+            Query::Functions | Query::Executions { .. } => SELDOM,
+            query if query.ages() => 1,
+            _ => u64::MAX,
+        }
+    }
+
     /// The questions whose answers the screen shows, of each kind at most one.
     fn wanted(&self) -> Vec<Query> {
         let mut wanted = Vec::new();
@@ -641,6 +660,18 @@ impl Model {
             }
         }
         wanted
+    }
+
+    /// What the timeline shows: the range, or, where that grows along with the trace, the range of
+    /// the latest picture, so that a growing trace does not flicker.
+    #[must_use]
+    pub fn shown(&self) -> Range {
+        let grows = !self.facts.complete && (self.following || self.range == whole(&self.facts));
+        let picture = self.answers.picture.as_ref().filter(|_| grows);
+        let Some(picture) = picture.map(|answered| &answered.value) else { return self.range };
+        let drawn = Range { start_ns: picture.start_ns, end_ns: picture.end_ns };
+        let alike = |a: u64, b: u64| a / 2 < b && b / 2 < a;
+        if alike(drawn.length(), self.range.length()) { drawn } else { self.range }
     }
 
     /// The calls around the focus, once they are known.

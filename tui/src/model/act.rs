@@ -6,7 +6,7 @@ use scope_timeline::{Condition, Move, Place};
 
 use super::prompt::Kind;
 use super::rows::{CallRow, MarkRow, StateRow};
-use super::{Effect, Model, Pane, Prompt, Range, SortKey, whole};
+use super::{Effect, Model, Pane, Prompt, SortKey, whole};
 use crate::keys::Action;
 use crate::query::travel::Destination;
 use crate::text;
@@ -390,20 +390,21 @@ impl Model {
     /// The time in the middle of a column of the lanes, ns.
     #[must_use]
     pub fn time_of_column(&self, column: u16, columns: u16) -> u64 {
-        let Range { start_ns, .. } = self.range;
+        let shown = self.shown();
         let parts = 2 * u128::from(columns.max(1));
-        let offset = u128::from(self.range.length()) * (2 * u128::from(column) + 1) / parts;
-        start_ns.saturating_add(u64::try_from(offset).unwrap_or(u64::MAX))
+        let offset = u128::from(shown.length()) * (2 * u128::from(column) + 1) / parts;
+        shown.start_ns.saturating_add(u64::try_from(offset).unwrap_or(u64::MAX))
     }
 
     /// The column of the lanes that a time is in, if it is on the screen.
     #[must_use]
     pub fn column_of_time(&self, time_ns: u64, columns: u16) -> Option<u16> {
-        if !self.range.contains(time_ns) || columns == 0 {
+        let shown = self.shown();
+        if !shown.contains(time_ns) || columns == 0 {
             return None;
         }
-        let offset = u128::from(time_ns - self.range.start_ns) * u128::from(columns);
-        let column = offset / u128::from(self.range.length().max(1));
+        let offset = u128::from(time_ns - shown.start_ns) * u128::from(columns);
+        let column = offset / u128::from(shown.length().max(1));
         u16::try_from(column).ok().map(|column| column.min(columns - 1))
     }
 }

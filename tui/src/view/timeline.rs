@@ -11,7 +11,7 @@ use scope_store::OverviewCell;
 
 use super::paint::Paint;
 use crate::model::layout::Regions;
-use crate::model::{Model, Range, whole};
+use crate::model::{Model, whole};
 use crate::query::{Flame, Picture};
 use crate::text;
 use crate::theme::{Colours, Role, Theme};
@@ -32,8 +32,9 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
 
 /// Times, marks and the focus.
 fn ruler(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let step_ns = tick_step(model.range.length(), u64::from(area.width));
-    let start = model.facts.since(model.range.start_ns);
+    let shown = model.shown();
+    let step_ns = tick_step(shown.length(), u64::from(area.width));
+    let start = model.facts.since(shown.start_ns);
     let step = i64::try_from(step_ns).unwrap_or(i64::MAX);
     // The first multiple from the start on.
     let mut tick = start.saturating_add((-i128::from(start)).rem_euclid(i128::from(step)) as i64);
@@ -59,12 +60,13 @@ fn ruler(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-/// The focus' column; the end of the trace is in the last.
+/// The focus' column. The end of the trace is in the last; so is, while it is followed, what is not
+/// drawn yet.
 fn focus_column(model: &Model, columns: u16) -> Option<u16> {
-    let last = model.range.end_ns.saturating_sub(1);
-    let time_ns =
-        if model.focus.time_ns == model.range.end_ns { last } else { model.focus.time_ns };
-    model.column_of_time(time_ns, columns)
+    let end_ns = model.shown().end_ns;
+    let at_end = model.focus.time_ns == end_ns || model.following;
+    let last_ns = end_ns.saturating_sub(1);
+    model.column_of_time(if at_end { last_ns } else { model.focus.time_ns }, columns)
 }
 
 /// The distance of two times on the ruler, ns: 1, 2 or 5 of a power of ten.
@@ -132,7 +134,7 @@ fn cell(
     let theme = model.theme;
     let nothing = (" ", Role::Text);
     let middle_ns = model.time_of_column(column, columns);
-    let half_ns = model.range.length() / (2 * u64::from(columns.max(1)));
+    let half_ns = model.shown().length() / (2 * u64::from(columns.max(1)));
     let lost = picture.gaps.iter().any(|gap| {
         (gap.tid == tid || gap.tid == Tid(0))
             && gap.first_ns <= middle_ns.saturating_add(half_ns)
@@ -205,14 +207,22 @@ fn flames(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
     let Some(answered) = &model.answers.flames else { return };
     let crate::query::Query::Flames(query) = &answered.query else { return };
     let height = usize::from(area.height);
-    if height == 0 || Some(query.tid) != model.focus.tid || query.columns != usize::from(area.width)
-    {
+    if height == 0 || query.columns == 0 || Some(query.tid) != model.focus.tid {
         return;
     }
-    let drawn = Range { start_ns: query.start_ns, end_ns: query.end_ns };
-    if drawn != model.range {
-        return;
-    }
+    // Of another range while new ones are being read: put where they belong in this one.
+    let shown = model.shown();
+    let of = u128::from(query.end_ns.saturating_sub(query.start_ns));
+    let same = (query.start_ns, query.end_ns, query.columns)
+        == (shown.start_ns, shown.end_ns, usize::from(area.width));
+    let moved = |column: usize| {
+        if same {
+            return column;
+        }
+        let time_ns = u128::from(query.start_ns) + of * column as u128 / query.columns as u128;
+        let offset = time_ns.saturating_sub(u128::from(shown.start_ns)) * u128::from(area.width);
+        (offset / u128::from(shown.length().max(1))).min(u128::from(area.width)) as usize
+    };
     let rows = &answered.value.rows;
     let depth = model.current_tree().and_then(|tree| tree.frame).unwrap_or_default();
     let first = depth.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
@@ -221,13 +231,17 @@ fn flames(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
         let labels = Rect { y, height: 1, ..regions.flame_labels };
         paint.text(labels.x, labels.y, labels.width.saturating_sub(1), &label, Role::Dim);
         for flame in line {
+            let flame = &Flame { first: moved(flame.first), end: moved(flame.end), ..*flame };
             stretch(model, paint, Rect { y, height: 1, ..area }, flame);
         }
     }
 }
 
 fn stretch(model: &Model, paint: &mut Paint<'_>, area: Rect, flame: &Flame) {
-    let cells = flame.end - flame.first;
+    let cells = flame.end.saturating_sub(flame.first);
+    if cells == 0 {
+        return;
+    }
     let ascii = model.theme.ascii;
     // Without colours, neighbours are told apart by where they begin.
     let mut label = match model.theme.colours {
@@ -246,7 +260,7 @@ fn stretch(model: &Model, paint: &mut Paint<'_>, area: Rect, flame: &Flame) {
 }
 
 fn flame_width(area: Rect, flame: &Flame) -> u16 {
-    area.width.saturating_sub(flame.first as u16).min((flame.end - flame.first) as u16)
+    area.width.saturating_sub(flame.first as u16).min(flame.end.saturating_sub(flame.first) as u16)
 }
 
 /// All of the trace, with the range that is shown above it.
