@@ -219,6 +219,7 @@ impl App {
                 self.model.grow(facts);
                 self.long_worker.refresh();
             }
+            Happened::Reply(Reply::Progress(percent)) => self.model.progress(percent),
             Happened::Reply(Reply::Damaged(why)) => self.model.warn(why),
             Happened::Reply(Reply::Died) => return Err(TuiError::ReaderDied),
             Happened::Config => {

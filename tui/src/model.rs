@@ -199,6 +199,8 @@ struct Going {
     to: Destination,
     /// It adds to the jump list.
     jump: bool,
+    /// How far it is, as far as that was said.
+    percent: Option<u8>,
 }
 
 /// The rows that are selected, by pane.
@@ -445,10 +447,17 @@ impl Model {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether a way is being gone.
+    /// Whether a way is being gone, and how far that is, in percent, where it is known.
     #[must_use]
-    pub fn is_travelling(&self) -> bool {
-        self.travelling.is_some()
+    pub fn travelling(&self) -> Option<Option<u8>> {
+        self.travelling.as_ref().map(|going| going.percent)
+    }
+
+    /// The way that is being gone is so far, in percent.
+    pub fn progress(&mut self, percent: u8) {
+        if let Some(going) = &mut self.travelling {
+            going.percent = Some(percent);
+        }
     }
 
     /// The trace as it is now: it has grown, or it is complete.

@@ -157,7 +157,7 @@ pub fn answer(
     query: &Query,
 ) -> Result<Answer, TimelineError> {
     Ok(match query {
-        Query::Travel(way) => Answer::Travel(travel::travel(timeline, way)?),
+        Query::Travel(way) => Answer::Travel(travel::travel(timeline, way, &|_, _| {})?),
         Query::States { moment } => {
             let state = timeline.state_at(clamp(timeline, *moment)?)?;
             Answer::States(Arc::new(state.sorted_threads().into_iter().cloned().collect()))

@@ -83,13 +83,14 @@ fn title(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let passed = model.focus.moment.saturating_sub(facts.first);
     let events = facts.end.saturating_sub(facts.first);
     parts.push((format!("{} of {} events", text::count(passed), text::count(events)), Role::Dim));
-    if model.is_travelling() {
-        parts.push(("going…".to_owned(), Role::Warning));
+    match model.travelling() {
+        Some(Some(percent)) => parts.push((format!("going {percent}%"), Role::Warning)),
+        Some(None) => parts.push(("going".to_owned(), Role::Warning)),
+        None => {}
     }
     let mut x = area.x;
     for (part, role) in parts {
         let room = area.right().saturating_sub(x);
-        let part = if model.theme.ascii { part.replace('…', "...") } else { part };
         x = paint.text(x, area.y, room, &part, role).saturating_add(2);
     }
 }

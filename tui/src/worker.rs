@@ -6,6 +6,7 @@
 //!
 //! A worker has a snapshot of its own. One that grows is refreshed when told, and before each way.
 
+use std::cell::Cell;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use scope_timeline::{Timeline, TimelineError};
 
 use crate::model::{Ask, Failure};
 use crate::query::executions::Job;
+use crate::query::travel::travel;
 use crate::query::{self, Answer, Facts, Query, SLOTS};
 use crate::source::SourceView;
 
@@ -27,6 +29,8 @@ const SLICE: usize = 64;
 pub enum Reply {
     /// An answer, with its question.
     Answer(Query, Result<Answer, Failure>),
+    /// How far the way is that is being gone, in percent at most.
+    Progress(u8),
     /// The trace is another now.
     Grown(Facts),
     /// The trace cannot be read any more; a clause for a person.
@@ -249,6 +253,17 @@ fn answer_all(
                 let kept = job.take().filter(|job| job.function() == *function);
                 let job = job.insert(kept.unwrap_or_else(|| Job::new(*function)));
                 executions(timeline, job, mailbox, query.slot())
+            }
+            Query::Travel(way) => {
+                let told = Cell::new(None);
+                let progress = |passed: u64, whole: u64| {
+                    let percent = u128::from(passed) * 100 / u128::from(whole.max(1));
+                    let percent = percent.min(100) as u8;
+                    if told.replace(Some(percent)) != Some(percent) {
+                        tell(Reply::Progress(percent));
+                    }
+                };
+                travel(timeline, way, &progress).map(Answer::Travel)
             }
             query => query::answer(timeline, facts, sources, query),
         };

@@ -23,7 +23,7 @@ impl Model {
             self.waiting.clear();
         }
         if self.waiting.len() < MOST_WAITING {
-            self.waiting.push_back(Going { to, jump });
+            self.waiting.push_back(Going { to, jump, percent: None });
         }
         self.following = false;
     }

@@ -71,13 +71,17 @@ pub enum Arrival {
     Nowhere(String),
 }
 
-/// Goes.
+/// Goes. A way that may take long says how far it is: events passed, and events at most.
 ///
 /// # Errors
 ///
 /// [`TimelineError::Interrupted`]; what reading the trace gives. Places that do not exist are an
 /// arrival nowhere.
-pub fn travel(timeline: &Timeline<'_>, way: &Travel) -> Result<Arrival, TimelineError> {
+pub fn travel(
+    timeline: &Timeline<'_>,
+    way: &Travel,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Arrival, TimelineError> {
     let from = Cursor { moment: clamp(timeline, way.from.moment)?, ..way.from };
     let arrival = match &way.to {
         Destination::Step { step, count } => steps(timeline, from, *step, *count),
@@ -104,16 +108,18 @@ pub fn travel(timeline: &Timeline<'_>, way: &Travel) -> Result<Arrival, Timeline
         }
         Destination::CallOf(function, direction) => call_of(timeline, from, *function, *direction),
         Destination::Find(condition, direction) => {
-            run(timeline, from, &[(0, condition.clone())], *direction).map(
-                |arrival| match arrival {
+            run(timeline, from, &[(0, condition.clone())], *direction, progress).map(|arrival| {
+                match arrival {
                     Arrival::At { moment, time_ns, tid, event, crosses_gap, .. } => {
                         Arrival::At { moment, time_ns, tid, event, crosses_gap, breakpoint: None }
                     }
                     nowhere @ Arrival::Nowhere(_) => nowhere,
-                },
-            )
+                }
+            })
         }
-        Destination::Run(breakpoints, direction) => run(timeline, from, breakpoints, *direction),
+        Destination::Run(breakpoints, direction) => {
+            run(timeline, from, breakpoints, *direction, progress)
+        }
     };
     match arrival {
         Err(
@@ -244,6 +250,7 @@ fn run(
     from: Cursor,
     breakpoints: &[(usize, Condition)],
     direction: Direction,
+    progress: &dyn Fn(u64, u64),
 ) -> Result<Arrival, TimelineError> {
     let (start, end) = (timeline.start(), timeline.end()?);
     // To go on backward from just after a hit, begin one before that.
@@ -252,6 +259,11 @@ fn run(
         Direction::Backward => from.moment.saturating_sub(1).max(start),
     };
     let mut window = FIRST_WINDOW;
+    let begin = low;
+    let whole = match direction {
+        Direction::Forward => end.saturating_sub(begin),
+        Direction::Backward => begin.saturating_sub(start),
+    };
     loop {
         let edge = match direction {
             Direction::Forward => low.saturating_add(window).min(end),
@@ -265,7 +277,9 @@ fn run(
                 (Some((_, hit)), Direction::Backward) => hit + 1,
             };
             let options = SearchOptions { direction, from: low, until: Some(until) };
-            if let Some(hit) = first_hit(timeline.search(condition, options)?)? {
+            let passed = low.abs_diff(begin);
+            let progress = |of_search: u64| progress(passed.saturating_add(of_search), whole);
+            if let Some(hit) = first_hit(timeline.search(condition, options)?, &progress)? {
                 best = Some((*index, hit));
             }
         }
@@ -295,11 +309,14 @@ fn run(
     }
 }
 
-fn first_hit(mut search: Search<'_, '_>) -> Result<Option<u64>, TimelineError> {
+fn first_hit(
+    mut search: Search<'_, '_>,
+    progress: &dyn Fn(u64),
+) -> Result<Option<u64>, TimelineError> {
     loop {
         match search.poll(STRIDE)? {
             Found::Hit(hit) => return Ok(Some(hit.number)),
-            Found::NotYet => {}
+            Found::NotYet => progress(search.passed()),
             Found::NoMore => return Ok(None),
         }
     }

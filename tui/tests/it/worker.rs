@@ -71,8 +71,9 @@ fn a_run_is_interrupted() {
     // Until it is seen to be at it, or done.
     let answer = loop {
         worker.interrupt();
-        if let Ok(reply) = told.recv_timeout(Duration::from_micros(200)) {
-            break reply;
+        match told.recv_timeout(Duration::from_micros(200)) {
+            Ok(Reply::Progress(_)) | Err(_) => {}
+            Ok(reply) => break reply,
         }
     };
     match answer {
@@ -140,4 +141,26 @@ fn growth_is_told_and_executions_go_on_from_where_they_were() {
     }
     worker.ask(ask(query));
     assert_eq!(count(&told), 5);
+}
+
+#[test]
+fn a_run_says_how_far_it_is() {
+    let stored = long();
+    let (worker, told) = worker(&stored.path);
+    worker.ask(ask(run_for_nothing()));
+    let mut last = 0;
+    loop {
+        match told.recv_timeout(PATIENCE).unwrap() {
+            Reply::Progress(percent) => {
+                assert!((last..=100).contains(&percent));
+                last = percent;
+            }
+            Reply::Answer(_, Ok(Answer::Travel(Arrival::Nowhere(why)))) => {
+                assert_eq!(why, "nothing found up to the end of the trace");
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(last > 50, "{last}");
 }
