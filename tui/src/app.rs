@@ -196,11 +196,8 @@ impl App {
 
     fn ask(&mut self) {
         for ask in self.model.ask() {
-            // Ways, the times of a call and the executions of a function may take long.
-            match ask.query.slot() {
-                0 | 8 | 10 => self.long_worker.ask(ask),
-                _ => self.screen_worker.ask(ask),
-            }
+            let worker = if ask.query.is_long() { &self.long_worker } else { &self.screen_worker };
+            worker.ask(ask);
         }
     }
 

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod find;
 pub mod functions;
 pub mod picture;
+pub mod totals;
 pub mod travel;
 pub mod tree;
 
@@ -27,6 +28,7 @@ pub use facts::Facts;
 pub use find::{FindKind, FindRow, Finds};
 pub use functions::{FunctionRow, Functions};
 pub use picture::{Bar, Flame, Flames, Picture, WakeUp};
+pub use totals::{FunctionTimes, Totals};
 pub use travel::{Arrival, Destination, Travel};
 pub use tree::Tree;
 
@@ -70,6 +72,8 @@ pub enum Query {
     },
     /// All functions and their times.
     Functions,
+    /// The times of all functions that need all events.
+    Totals,
     /// The slowest calls of a function.
     Executions {
         /// Which.
@@ -100,12 +104,14 @@ pub enum Answer {
     Source(Option<Arc<SourceText>>),
     /// Functions.
     Functions(Arc<Functions>),
+    /// Times of functions.
+    Totals(Arc<Totals>),
     /// Calls of a function.
     Executions(Arc<Executions>),
 }
 
 /// How many kinds of question there are.
-pub const SLOTS: usize = 11;
+pub const SLOTS: usize = 12;
 
 impl Query {
     /// Its kind, as an index: of two questions of one kind only the later one matters. Lower ones are
@@ -124,16 +130,25 @@ impl Query {
             Self::Call { .. } => 8,
             Self::Functions => 9,
             Self::Executions { .. } => 10,
+            Self::Totals => 11,
         }
+    }
+
+    /// Whether answering may take long: such questions have a worker of their own.
+    #[must_use]
+    pub const fn is_long(&self) -> bool {
+        matches!(self, Self::Travel(_) | Self::Call { .. } | Self::Executions { .. } | Self::Totals)
     }
 
     /// Whether the answer may change when the trace grows.
     #[must_use]
     pub const fn ages(&self) -> bool {
         match self {
-            Self::Travel(_) | Self::States { .. } | Self::Find { .. } | Self::Source { .. } => {
-                false
-            }
+            Self::Travel(_)
+            | Self::States { .. }
+            | Self::Find { .. }
+            | Self::Source { .. }
+            | Self::Totals => false,
             Self::Tree(_)
             | Self::Picture(_)
             | Self::Bar { .. }
@@ -172,6 +187,11 @@ pub fn answer(
             Answer::Source(sources.text(*function, *return_address).map(Arc::new))
         }
         Query::Functions => Answer::Functions(Arc::new(functions::functions(timeline)?)),
+        Query::Totals => {
+            let mut job = totals::Job::new(timeline)?;
+            while job.go_on(usize::MAX)? {}
+            Answer::Totals(Arc::new(job.finish()))
+        }
         Query::Executions { function } => {
             let mut job = executions::Job::new(*function);
             while job.go_on(timeline, usize::MAX)? {}

@@ -17,12 +17,15 @@ use scope_timeline::{Timeline, TimelineError};
 
 use crate::model::{Ask, Failure};
 use crate::query::executions::Job;
+use crate::query::totals;
 use crate::query::travel::travel;
 use crate::query::{self, Answer, Facts, Query, SLOTS};
 use crate::source::SourceView;
 
 /// Blocks of a slice of a long job.
 const SLICE: usize = 64;
+/// Events of one.
+const SLICE_EVENTS: usize = 1 << 16;
 
 /// What a worker says.
 #[derive(Debug)]
@@ -60,6 +63,8 @@ struct Inbox {
     current: Option<usize>,
     refresh: bool,
     quit: bool,
+    /// The way that is to be gone next was interrupted before it began.
+    cancelled: bool,
 }
 
 enum Work {
@@ -113,8 +118,11 @@ impl Worker {
 
     /// Ends the way that is being gone.
     pub fn interrupt(&self) {
-        if self.mailbox.lock().current == Some(0) {
+        let mut inbox = self.mailbox.lock();
+        if inbox.current == Some(0) {
             self.mailbox.interrupt.store(true, Ordering::Relaxed);
+        } else if inbox.pending[0].is_some() {
+            inbox.cancelled = true;
         }
     }
 }
@@ -148,7 +156,8 @@ impl Mailbox {
             if let Some(query) = inbox.pending.iter_mut().find_map(Option::take) {
                 inbox.current = Some(query.slot());
                 // Under the lock: who interrupts from here on means this question.
-                self.interrupt.store(false, Ordering::Relaxed);
+                let cancelled = query.slot() == 0 && std::mem::take(&mut inbox.cancelled);
+                self.interrupt.store(cancelled, Ordering::Relaxed);
                 return Work::Query(query);
             }
             if inbox.refresh {
@@ -172,6 +181,13 @@ impl Mailbox {
     }
 }
 
+/// What goes on from where it was put off.
+#[derive(Default)]
+struct Jobs {
+    executions: Option<Job>,
+    totals: Option<totals::Job>,
+}
+
 fn run(
     mut trace: Trace,
     mut sources: Box<dyn SourceView>,
@@ -180,7 +196,7 @@ fn run(
     tell: &impl Fn(Reply),
 ) {
     let mut facts: Option<Facts> = None;
-    let mut job = None;
+    let mut jobs = Jobs::default();
     let mut carried = None;
     let mut grown = false;
     loop {
@@ -195,7 +211,7 @@ fn run(
         if grows && grown {
             tell(Reply::Grown(known.clone()));
         }
-        carried = answer_all(&timeline, &known, &mut *sources, &mut job, mailbox, tell, carried);
+        carried = answer_all(&timeline, &known, &mut *sources, &mut jobs, mailbox, tell, carried);
         facts = Some(known);
         if mailbox.lock().quit {
             return;
@@ -229,7 +245,7 @@ fn answer_all(
     timeline: &Timeline<'_>,
     facts: &Facts,
     sources: &mut dyn SourceView,
-    job: &mut Option<Job>,
+    jobs: &mut Jobs,
     mailbox: &Mailbox,
     tell: &impl Fn(Reply),
     mut carried: Option<Query>,
@@ -250,10 +266,11 @@ fn answer_all(
         }
         let answer = match &query {
             Query::Executions { function } => {
-                let kept = job.take().filter(|job| job.function() == *function);
-                let job = job.insert(kept.unwrap_or_else(|| Job::new(*function)));
+                let kept = jobs.executions.take().filter(|job| job.function() == *function);
+                let job = jobs.executions.insert(kept.unwrap_or_else(|| Job::new(*function)));
                 executions(timeline, job, mailbox, query.slot())
             }
+            Query::Totals => totals(timeline, &mut jobs.totals, mailbox, query.slot()),
             Query::Travel(way) => {
                 let told = Cell::new(None);
                 let progress = |passed: u64, whole: u64| {
@@ -292,4 +309,23 @@ fn executions(
         }
     }
     Ok(Answer::Executions(Arc::new(job.found())))
+}
+
+fn totals(
+    timeline: &Timeline<'_>,
+    kept: &mut Option<totals::Job>,
+    mailbox: &Mailbox,
+    slot: usize,
+) -> Result<Answer, TimelineError> {
+    let mut job = match kept.take() {
+        Some(job) => job,
+        None => totals::Job::new(timeline)?,
+    };
+    while job.go_on(SLICE_EVENTS)? {
+        if mailbox.is_wanted_before(slot) {
+            *kept = Some(job);
+            return Err(TimelineError::Interrupted);
+        }
+    }
+    Ok(Answer::Totals(Arc::new(job.finish())))
 }

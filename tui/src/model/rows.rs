@@ -1,12 +1,14 @@
 //! The rows of the panes, as values: what they are, how many, and which one is selected.
 
+use std::cmp::Reverse;
+
 use scope_model::{FunctionId, OpenCall, ThreadState};
 use scope_timeline::Callee;
 
 use super::layout::first_row;
 use super::{Model, Pane};
-use crate::query::FunctionRow;
 use crate::query::executions::Execution;
+use crate::query::{FunctionRow, FunctionTimes};
 
 /// So many calls of one function in a row are folded.
 const FOLD_FROM: usize = 3;
@@ -67,9 +69,12 @@ pub enum MarkRow<'a> {
 pub enum SortKey {
     /// Calls.
     Calls,
-    /// Sum of the durations.
+    /// Time from entry to end.
     #[default]
     Total,
+    /// Time in the function itself.
+    #[serde(rename = "self")]
+    SelfTime,
     /// Median.
     P50,
     /// 99th percentile.
@@ -82,8 +87,8 @@ pub enum SortKey {
 
 impl SortKey {
     /// All of them, in the order of the columns.
-    pub const ALL: [Self; 6] =
-        [Self::Calls, Self::Total, Self::P50, Self::P99, Self::Max, Self::Name];
+    pub const ALL: [Self; 7] =
+        [Self::Calls, Self::Total, Self::SelfTime, Self::P50, Self::P99, Self::Max, Self::Name];
 
     /// Heading of its column.
     #[must_use]
@@ -91,6 +96,7 @@ impl SortKey {
         match self {
             Self::Calls => "calls",
             Self::Total => "total",
+            Self::SelfTime => "self",
             Self::P50 => "p50",
             Self::P99 => "p99",
             Self::Max => "max",
@@ -158,6 +164,19 @@ impl Model {
     pub fn function_row(&self, at: usize) -> Option<&FunctionRow> {
         let rows = &self.answers.functions.as_ref()?.value.rows;
         rows.get(*self.function_order.get(at)? as usize)
+    }
+
+    /// The times of a function, once all events were read.
+    #[must_use]
+    pub fn times(&self, function: FunctionId) -> Option<FunctionTimes> {
+        self.answers.totals.as_ref()?.value.get(&function).copied()
+    }
+
+    /// The total time of a function, ns: until all events were read, the sum of the durations of its
+    /// calls that returned.
+    #[must_use]
+    pub fn total_ns(&self, row: &FunctionRow) -> u64 {
+        self.times(row.id).map_or(row.total_ns, |times| times.total_ns)
     }
 
     /// An execution of the function that was opened.
@@ -256,11 +275,16 @@ impl Model {
         let name = |id: FunctionId| self.facts.function(id).map_or("", |known| known.name.as_str());
         let of = |at: &u32| &rows[*at as usize];
         match self.sort {
-            SortKey::Calls => order.sort_by_key(|at| std::cmp::Reverse(of(at).calls)),
-            SortKey::Total => order.sort_by_key(|at| std::cmp::Reverse(of(at).total_ns)),
-            SortKey::P50 => order.sort_by_key(|at| std::cmp::Reverse(of(at).p50_ns)),
-            SortKey::P99 => order.sort_by_key(|at| std::cmp::Reverse(of(at).p99_ns)),
-            SortKey::Max => order.sort_by_key(|at| std::cmp::Reverse(of(at).max_ns)),
+            SortKey::Calls => order.sort_by_key(|at| Reverse(of(at).calls)),
+            SortKey::Total => order.sort_by_key(|at| Reverse(self.total_ns(of(at)))),
+            SortKey::SelfTime => {
+                order.sort_by_key(|at| {
+                    Reverse(self.times(of(at).id).map_or(0, |times| times.self_ns))
+                });
+            }
+            SortKey::P50 => order.sort_by_key(|at| Reverse(of(at).p50_ns)),
+            SortKey::P99 => order.sort_by_key(|at| Reverse(of(at).p99_ns)),
+            SortKey::Max => order.sort_by_key(|at| Reverse(of(at).max_ns)),
             SortKey::Name => order.sort_by(|a, b| name(of(a).id).cmp(name(of(b).id))),
         }
         if self.sort_reversed {

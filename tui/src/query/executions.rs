@@ -10,10 +10,10 @@ use scope_timeline::{Timeline, TimelineError};
 /// Calls that are kept.
 pub const MOST: usize = 500;
 
-/// One call that ended.
+/// One call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Execution {
-    /// How long it took, ns; `None` where that is not known exactly: those come last.
+    /// How long it took, ns; `None` where that is not known exactly, or not yet: those come last.
     pub duration_ns: Option<u64>,
     /// Its id.
     pub id: u64,
@@ -28,9 +28,9 @@ pub struct Execution {
 pub struct Executions {
     /// Which function.
     pub function: FunctionId,
-    /// The calls, slowest first, at most [`MOST`].
+    /// The calls, slowest first, at most [`MOST`]; after them those that are open at the end.
     pub calls: Vec<Execution>,
-    /// Calls that ended, all of them.
+    /// Calls, all of them.
     pub count: u64,
 }
 
@@ -45,13 +45,22 @@ pub struct Job {
     count: u64,
     /// State after the last block that was read.
     state: Option<State>,
+    /// Calls that are open at the end.
+    open: Vec<Execution>,
 }
 
 impl Job {
     /// Before the first event.
     #[must_use]
     pub fn new(function: FunctionId) -> Self {
-        Self { function, next: 0, slowest: BinaryHeap::new(), count: 0, state: None }
+        Self {
+            function,
+            next: 0,
+            slowest: BinaryHeap::new(),
+            count: 0,
+            state: None,
+            open: Vec::new(),
+        }
     }
 
     /// The function.
@@ -72,7 +81,10 @@ impl Job {
     ) -> Result<bool, TimelineError> {
         let trace = timeline.trace();
         self.next = self.next.max(timeline.start());
-        let Some(from) = trace.block_of_event(self.next)? else { return Ok(false) };
+        let Some(from) = trace.block_of_event(self.next)? else {
+            self.see_open(timeline)?;
+            return Ok(false);
+        };
         let functions = [self.function];
         let filter = BlockFilter { functions: Some(&functions), ..BlockFilter::default() };
         let mut blocks = trace.blocks_with(filter, Direction::Forward, from);
@@ -80,6 +92,7 @@ impl Job {
             timeline.check_interrupt()?;
             let Some(number) = blocks.next().transpose()? else {
                 self.next = timeline.end()?;
+                self.see_open(timeline)?;
                 return Ok(false);
             };
             self.read(timeline, number)?;
@@ -115,6 +128,20 @@ impl Job {
         Ok(())
     }
 
+    fn see_open(&mut self, timeline: &Timeline<'_>) -> Result<(), TimelineError> {
+        self.open.clear();
+        for thread in timeline.state_at(timeline.end()?)?.sorted_threads() {
+            let calls = thread.stack.iter().filter(|call| call.function == self.function);
+            self.open.extend(calls.take(MOST).map(|call| Execution {
+                duration_ns: None,
+                id: call.id,
+                tid: thread.tid,
+                entered_ns: call.entered_ns,
+            }));
+        }
+        Ok(())
+    }
+
     fn take(&mut self, execution: Execution) {
         self.count += 1;
         self.slowest.push(Reverse(execution));
@@ -128,6 +155,8 @@ impl Job {
     pub fn found(&self) -> Executions {
         let mut calls: Vec<_> = self.slowest.iter().map(|Reverse(call)| *call).collect();
         calls.sort_unstable_by(|a, b| (b.duration_ns, a.id).cmp(&(a.duration_ns, b.id)));
-        Executions { function: self.function, calls, count: self.count }
+        calls.extend(&self.open);
+        let count = self.count.saturating_add(self.open.len() as u64);
+        Executions { function: self.function, calls, count }
     }
 }

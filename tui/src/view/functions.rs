@@ -85,7 +85,9 @@ fn line(
     let cell = |text: &str| text::fit_right(text, CELLS, ascii);
     let mut left = String::new();
     left.push_str(&cell(&text::count(row.calls)));
-    left.push_str(&cell(&text::duration(row.total_ns)));
+    left.push_str(&cell(&text::duration(model.total_ns(row))));
+    // Known once all events were read; of a growing trace, not yet.
+    left.push_str(&cell(&text::known(model.times(row.id).map(|times| times.self_ns))));
     left.push_str(&cell(&text::known(row.p50_ns)));
     left.push_str(&cell(&text::known(row.p99_ns)));
     left.push_str(&cell(&text::known(row.max_ns)));
@@ -133,6 +135,10 @@ fn histogram(model: &Model, paint: &mut Paint<'_>, area: Rect, row: &FunctionRow
         model.theme.ascii,
     );
     paint.rule(line(0), &title, model.theme.glyph("─", "-"), Role::Dim);
+    if row.powers.is_empty() {
+        paint.line(line(1), "no call of it ended with a known duration", Role::Dim);
+        return;
+    }
     let most = row.powers.iter().copied().max().unwrap_or_default().max(1);
     let (mut bars, mut axis) = (String::new(), String::new());
     for (at, count) in row.powers.iter().enumerate() {

@@ -175,10 +175,15 @@ fn a_found_function_leads_to_its_call_and_a_thread_to_its_lane() {
 fn rows_lead_to_what_they_name() {
     let stored = stored(&server());
     let mut stage = Stage::new(&stored);
-    // The slowest execution of the function with the largest total.
-    stage.press("4 enter enter");
+    // The slowest execution of the function with the second largest total.
+    stage.press("4 j enter enter");
     at(&stage, 600);
     stage.press("esc 1");
+    // The one execution of the function with the largest total is open at the end.
+    stage.press("4 k enter enter");
+    at(&stage, 100);
+    stage.press("ctrl-o esc 1");
+    at(&stage, 600);
     // The first callee of it.
     stage.press("j j j enter");
     at(&stage, 700);
