@@ -294,6 +294,9 @@ impl Model {
         } else {
             Focus { moment: facts.first, time_ns: facts.start_ns, ..Focus::default() }
         };
+        // Until the threads are known: the first thread of a process has its id.
+        let known = facts.pid != 0 && facts.first < facts.end;
+        let focus = Focus { tid: known.then_some(Tid(facts.pid)), ..focus };
         let range = whole(&facts);
         let mut jumps = Jumps::default();
         jumps.jump(focus);

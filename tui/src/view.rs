@@ -78,8 +78,15 @@ fn title(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         (time, Role::Focus),
         (text::printable(&thread), Role::Text),
         (state.to_owned(), if facts.complete { Role::Dim } else { Role::Running }),
-        (format!("{} shown", text::duration(model.range.length())), Role::Dim),
     ];
+    let bar = model.answers.bar.as_ref();
+    let lost = bar.map_or(0, |bar| {
+        bar.value.cells.iter().fold(0, |sum: u64, cell| sum.saturating_add(cell.lost))
+    });
+    if lost > 0 {
+        parts.push((format!("{} lost", text::count(lost)), Role::Lost));
+    }
+    parts.push((format!("{} shown", text::duration(model.range.length())), Role::Dim));
     let passed = model.focus.moment.saturating_sub(facts.first);
     let events = facts.end.saturating_sub(facts.first);
     parts.push((format!("{} of {} events", text::count(passed), text::count(events)), Role::Dim));

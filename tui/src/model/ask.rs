@@ -96,7 +96,7 @@ impl Model {
             Answer::Bar(value) => {
                 self.threads.clone_from(&value.threads);
                 answers.bar = Some(Answered { query, value });
-                if self.focus.tid.is_none() {
+                if self.focus.tid.is_none_or(|tid| !self.threads.contains(&tid)) {
                     self.focus.tid = self.threads.first().copied();
                     self.jumps.step(self.focus);
                 }

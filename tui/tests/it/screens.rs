@@ -123,6 +123,7 @@ fn gaps_are_hatched_and_said() {
     let mut stage = Stage::new(&stored);
     stage.press(":").type_in("1ms").press("n");
     assert_snapshot!(stage.screen());
+    assert!(stage.line(0).contains("14 lost"), "{}", stage.line(0));
 }
 
 #[test]
@@ -136,6 +137,25 @@ fn without_colours_glyphs_and_attributes_are_left() {
     for cell in buffer.content() {
         let colours = (cell.fg, cell.bg);
         assert_eq!(colours, (ratatui::style::Color::Reset, ratatui::style::Color::Reset));
+    }
+}
+
+#[test]
+fn the_same_state_has_its_colour_in_every_theme() {
+    use ratatui::style::Color;
+    let stored = stored(&server());
+    for (colours, light, running, blocked) in [
+        (Colours::Sixteen, false, Color::Green, Color::Blue),
+        (Colours::Indexed, false, Color::Indexed(78), Color::Indexed(68)),
+        (Colours::True, false, Color::Rgb(0x5f, 0xd7, 0x87), Color::Rgb(0x5f, 0x87, 0xd7)),
+        (Colours::Indexed, true, Color::Indexed(28), Color::Indexed(25)),
+    ] {
+        let stage = Stage::with(&stored, Theme { colours, light, ascii: false });
+        let buffer = stage.buffer();
+        let lane = stage.model.regions().lanes;
+        let cell = |column: u16| &buffer[(lane.x + column, lane.y)];
+        assert_eq!((cell(2).symbol(), cell(2).fg), ("█", running));
+        assert_eq!((cell(12).symbol(), cell(12).fg), ("─", blocked));
     }
 }
 
