@@ -13,8 +13,6 @@ use scope_timeline::{Timeline, TimelineError};
 
 use super::{Facts, first_name};
 
-/// Gaps drawn one by one; more are drawn by what their columns lost.
-const MOST_GAPS: usize = 4_096;
 /// Calls deeper than this are not drawn.
 const MOST_DEPTH: usize = 64;
 /// Blocks looked through for a wake-up.
@@ -42,12 +40,10 @@ pub struct Picture {
     pub start_ns: u64,
     /// Where the last one ends, ns.
     pub end_ns: u64,
-    /// Cells of each thread.
+    /// Cells of each thread; in all of those that a gap touches something is lost.
     pub lanes: BTreeMap<Tid, Vec<OverviewCell>>,
     /// Names of the threads, as far as they have one.
     pub names: BTreeMap<Tid, String>,
-    /// Losses that touch the range.
-    pub gaps: Vec<GapInfo>,
     /// Who woke the focused thread last before the focus.
     pub wake_up: Option<WakeUp>,
 }
@@ -72,7 +68,15 @@ pub fn picture(timeline: &Timeline<'_>, query: &PictureQuery) -> Result<Picture,
     let trace = timeline.trace();
     let &PictureQuery { start_ns, end_ns, columns, .. } = query;
     let overview = trace.overview(start_ns, end_ns, columns, Some(&query.threads))?;
-    let lanes = overview.threads.into_iter().map(|thread| (thread.tid, thread.cells)).collect();
+    let mut lanes: BTreeMap<Tid, Vec<OverviewCell>> =
+        overview.threads.into_iter().map(|thread| (thread.tid, thread.cells)).collect();
+    for gap in trace.gaps()? {
+        let concerned =
+            |(tid, _): &(&Tid, &mut Vec<OverviewCell>)| gap.tid == Tid(0) || gap.tid == **tid;
+        for (_, cells) in lanes.iter_mut().filter(concerned) {
+            hatch(cells, (start_ns, end_ns), &gap);
+        }
+    }
     let mut names = BTreeMap::new();
     let at_end = timeline.moment_at(end_ns)?.max(timeline.start());
     for tid in &query.threads {
@@ -85,14 +89,28 @@ pub fn picture(timeline: &Timeline<'_>, query: &PictureQuery) -> Result<Picture,
         };
         names.extend(name.map(|name| (*tid, name)));
     }
-    let mut gaps = trace.gaps()?;
-    gaps.retain(|gap| gap.first_ns < end_ns && gap.until_ns >= start_ns);
-    gaps.truncate(MOST_GAPS);
     let wake_up = match query.focus {
         Some((tid, moment)) => wake_up(timeline, tid, super::clamp(timeline, moment)?)?,
         None => None,
     };
-    Ok(Picture { start_ns, end_ns, lanes, names, gaps, wake_up })
+    Ok(Picture { start_ns, end_ns, lanes, names, wake_up })
+}
+
+/// Says of the columns that a gap touches that something was lost there: the store counts what was
+/// lost where the gap begins.
+fn hatch(cells: &mut [OverviewCell], (start_ns, end_ns): (u64, u64), gap: &GapInfo) {
+    if gap.first_ns >= end_ns || gap.until_ns < start_ns || start_ns >= end_ns {
+        return;
+    }
+    let columns = cells.len();
+    let column = |time_ns: u64| {
+        let offset = u128::from(time_ns.clamp(start_ns, end_ns - 1) - start_ns);
+        (offset * columns as u128 / u128::from(end_ns - start_ns)) as usize
+    };
+    let (first, last) = (column(gap.first_ns), column(gap.until_ns));
+    for cell in cells.iter_mut().take(last + 1).skip(first) {
+        cell.lost = cell.lost.max(1);
+    }
 }
 
 /// The wake-up that led to what a thread does at a moment: the last one before it.

@@ -95,7 +95,7 @@ fn lanes(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
         let Some(picture) = picture else { continue };
         let cells = picture.lanes.get(tid).map_or(&[] as &[_], Vec::as_slice);
         for column in 0..area.width {
-            let (glyph, role) = cell(model, picture, cells, *tid, column, area.width);
+            let (glyph, role) = cell(model, picture, cells, column, area.width);
             paint.text(area.x + column, y, 1, glyph, role);
         }
     }
@@ -127,22 +127,12 @@ fn cell(
     model: &Model,
     picture: &Picture,
     cells: &[OverviewCell],
-    tid: Tid,
     column: u16,
     columns: u16,
 ) -> (&'static str, Role) {
     let theme = model.theme;
     let nothing = (" ", Role::Text);
     let middle_ns = model.time_of_column(column, columns);
-    let half_ns = model.shown().length() / (2 * u64::from(columns.max(1)));
-    let lost = picture.gaps.iter().any(|gap| {
-        (gap.tid == tid || gap.tid == Tid(0))
-            && gap.first_ns <= middle_ns.saturating_add(half_ns)
-            && gap.until_ns >= middle_ns.saturating_sub(half_ns)
-    });
-    if lost {
-        return (theme.glyph("╱", "/"), Role::Lost);
-    }
     // The picture may be of another range: the cell at that time.
     let length = picture.end_ns.saturating_sub(picture.start_ns);
     let Some(offset) = middle_ns.checked_sub(picture.start_ns).filter(|offset| *offset < length)

@@ -288,3 +288,18 @@ fn every_size_is_drawn() {
         stage.press("esc");
     }
 }
+
+#[test]
+fn thousands_of_gaps_hatch_all_that_they_touch() {
+    let mut events = vec![start(0, PID, "server"), on(1, PID), enter(2, PID, 0)];
+    for gap in 0..5_000 {
+        let t_us = 10 + 2 * gap;
+        let until_ns = crate::harness::START_NS + (t_us + 1) * 1_000;
+        let tid = if gap % 2 == 0 { PID } else { 0 };
+        events.push(event(t_us, tid, EventKind::Gap { until_ns, entries: 1, exits: 1, others: 0 }));
+    }
+    let stored = stored(&events);
+    let stage = Stage::new(&stored).sized(200, 60);
+    let lane = stage.line(2);
+    assert_eq!(lane.chars().filter(|c| *c == '╱').count(), 180, "{lane}");
+}
