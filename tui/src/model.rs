@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::focus::{Focus, Jumps};
 use crate::keys::{Action, Key};
 use crate::query::{
-    Bar, Executions, Facts, Finds, Flames, Functions, Picture, Query, SLOTS, Totals, Tree,
+    Bar, Executions, Facts, Finds, Flames, Functions, Hits, Picture, Query, SLOTS, Totals, Tree,
     travel::Destination,
 };
 use crate::session::{Mark, Session};
@@ -181,6 +181,8 @@ pub struct Answers {
     pub executions: Option<Answered<Arc<Executions>>>,
     /// A function's text.
     pub source: Option<Answered<Option<Arc<SourceText>>>>,
+    /// Where the last condition that was searched for holds.
+    pub hits: Option<Answered<Arc<Hits>>>,
     /// Times of functions.
     pub totals: Option<Answered<Arc<Totals>>>,
 }

@@ -11,6 +11,7 @@ pub mod executions;
 pub mod facts;
 pub mod find;
 pub mod functions;
+pub mod hits;
 pub mod picture;
 pub mod totals;
 pub mod travel;
@@ -27,6 +28,7 @@ pub use executions::Executions;
 pub use facts::Facts;
 pub use find::{FindKind, FindRow, Finds};
 pub use functions::{FunctionRow, Functions};
+pub use hits::Hits;
 pub use picture::{Bar, Flame, Flames, Picture, WakeUp};
 pub use totals::{FunctionTimes, Totals};
 pub use travel::{Arrival, Destination, Travel};
@@ -74,6 +76,8 @@ pub enum Query {
     Functions,
     /// The times of all functions that need all events.
     Totals,
+    /// Where a condition holds.
+    Hits(hits::HitsQuery),
     /// The slowest calls of a function.
     Executions {
         /// Which.
@@ -104,6 +108,8 @@ pub enum Answer {
     Source(Option<Arc<SourceText>>),
     /// Functions.
     Functions(Arc<Functions>),
+    /// Where a condition holds.
+    Hits(Arc<Hits>),
     /// Times of functions.
     Totals(Arc<Totals>),
     /// Calls of a function.
@@ -111,7 +117,7 @@ pub enum Answer {
 }
 
 /// How many kinds of question there are.
-pub const SLOTS: usize = 12;
+pub const SLOTS: usize = 13;
 
 impl Query {
     /// Its kind, as an index: of two questions of one kind only the later one matters. Lower ones are
@@ -131,13 +137,21 @@ impl Query {
             Self::Functions => 9,
             Self::Executions { .. } => 10,
             Self::Totals => 11,
+            Self::Hits(_) => 12,
         }
     }
 
     /// Whether answering may take long: such questions have a worker of their own.
     #[must_use]
     pub const fn is_long(&self) -> bool {
-        matches!(self, Self::Travel(_) | Self::Call { .. } | Self::Executions { .. } | Self::Totals)
+        matches!(
+            self,
+            Self::Travel(_)
+                | Self::Call { .. }
+                | Self::Executions { .. }
+                | Self::Totals
+                | Self::Hits(_)
+        )
     }
 
     /// Whether the answer may change when the trace grows.
@@ -155,6 +169,7 @@ impl Query {
             | Self::Flames(_)
             | Self::Call { .. }
             | Self::Functions
+            | Self::Hits(_)
             | Self::Executions { .. } => true,
         }
     }
@@ -187,6 +202,7 @@ pub fn answer(
             Answer::Source(sources.text(*function, *return_address).map(Arc::new))
         }
         Query::Functions => Answer::Functions(Arc::new(functions::functions(timeline)?)),
+        Query::Hits(query) => Answer::Hits(Arc::new(hits::hits(timeline, query)?)),
         Query::Totals => {
             let mut job = totals::Job::new(timeline)?;
             while job.go_on(usize::MAX)? {}

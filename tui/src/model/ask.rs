@@ -3,6 +3,7 @@
 use super::prompt::{self, Prompt};
 use super::{Answered, Ask, Asked, Failure, Model, Pane, Range};
 use crate::focus::Focus;
+use crate::query::hits::HitsQuery;
 use crate::query::picture::{FlamesQuery, PictureQuery};
 use crate::query::tree::TreeQuery;
 use crate::query::{Answer, Query, Tree};
@@ -115,6 +116,7 @@ impl Model {
                 answers.functions = Some(Answered { query, value });
                 self.sort_functions();
             }
+            Answer::Hits(value) => answers.hits = Some(Answered { query, value }),
             Answer::Totals(value) => {
                 answers.totals = Some(Answered { query, value });
                 self.sort_functions();
@@ -135,7 +137,7 @@ impl Model {
                     _ => SELDOM,
                 }
             }
-            Query::Functions | Query::Executions { .. } => SELDOM,
+            Query::Functions | Query::Executions { .. } | Query::Hits(_) => SELDOM,
             query if query.ages() => 1,
             _ => u64::MAX,
         }
@@ -164,6 +166,10 @@ impl Model {
                 wanted.push(Query::Picture(query));
             }
             wanted.push(Query::Bar { columns });
+            if let Some((_, condition)) = &self.searched {
+                let condition = condition.clone();
+                wanted.push(Query::Hits(HitsQuery { condition, start_ns, end_ns, columns }));
+            }
             if let Some(tid) = tid
                 && regions.flames.height > 0
             {

@@ -49,6 +49,12 @@ fn ruler(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         let Some(next) = tick.checked_add(step) else { break };
         tick = next;
     }
+    let hits = model.answers.hits.as_ref().map_or(&[] as &[_], |hits| &hits.value.times);
+    for time_ns in hits {
+        if let Some(column) = model.column_of_time(*time_ns, area.width) {
+            paint.text(area.x + column, area.y, 1, model.theme.glyph("•", "'"), Role::Mark);
+        }
+    }
     for mark in model.marks.values() {
         let time_ns = model.facts.start_ns.saturating_add_signed(mark.t_ns);
         if let Some(column) = model.column_of_time(time_ns, area.width) {

@@ -144,6 +144,10 @@ fn hits_of_a_search_either_way() {
     at(&stage, 6_410);
     stage.press("[");
     at(&stage, 6_310);
+    // Its hits are ticks over the timeline; the focus is on one of them.
+    assert!(stage.line(1).matches('•').count() >= 2, "{}", stage.line(1));
+    stage.press(":").type_in("find function=nowhere");
+    assert!(!stage.line(1).contains('•'), "{}", stage.line(1));
 }
 
 #[test]
