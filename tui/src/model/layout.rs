@@ -50,7 +50,7 @@ impl Regions {
         let line = |y, height| Rect { x: 0, y, width, height };
         let inner = height - 4;
         let upper = (inner * 2 / 5).max(4);
-        let label = if width >= 100 { 20 } else { 14 };
+        let label = if width >= 100 { 22 } else { 16 };
         let room = upper - 2;
         let threads = u16::try_from(model.threads.len().max(1)).unwrap_or(u16::MAX);
         let lanes = threads.min((room * 3 / 5).max(1));
