@@ -110,7 +110,7 @@ fn a_session_is_left_and_taken_up_again() {
     terminal.until("0.006400000s");
     terminal.until("on CPU 0    100us main");
     // The wake-up that ended the wait: the last that is drawn.
-    let left = terminal.until("▼░");
+    let left = terminal.until("▼█");
     terminal.keys(&["m", "before it is lost", "Enter"]);
     terminal.until("marked as @before");
     terminal.keys(&["q"]);
@@ -124,7 +124,7 @@ fn a_session_is_left_and_taken_up_again() {
     terminal.replay(&sample.path());
     terminal.until(left.lines().next().expect("a screen has lines"));
     terminal.until("on CPU 0    100us main");
-    let again = terminal.until("▼░");
+    let again = terminal.until("▼█");
     // Between the first line and what is said at the foot.
     let rows = |screen: &str| screen.lines().take(20).map(str::to_owned).collect::<Vec<_>>();
     // The mark is new.

@@ -86,15 +86,15 @@ fn title(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     if lost > 0 {
         parts.push((format!("{} lost", text::count(lost)), Role::Lost));
     }
-    parts.push((format!("{} shown", text::duration(model.range.length())), Role::Dim));
-    let passed = model.focus.moment.saturating_sub(facts.first);
-    let events = facts.end.saturating_sub(facts.first);
-    parts.push((format!("{} of {} events", text::count(passed), text::count(events)), Role::Dim));
     match model.travelling() {
         Some(Some(percent)) => parts.push((format!("going {percent}%"), Role::Warning)),
         Some(None) => parts.push(("going".to_owned(), Role::Warning)),
         None => {}
     }
+    let passed = model.focus.moment.saturating_sub(facts.first);
+    let events = facts.end.saturating_sub(facts.first);
+    parts.push((format!("{} of {} events", text::count(passed), text::count(events)), Role::Dim));
+    parts.push((format!("{} shown", text::duration(model.range.length())), Role::Dim));
     let mut x = area.x;
     for (part, role) in parts {
         let room = area.right().saturating_sub(x);

@@ -303,7 +303,7 @@ fn thousands_of_gaps_hatch_all_that_they_touch() {
     let lane = stage.line(2);
     assert_eq!(
         lane.chars().filter(|c| *c == '╱').count(),
-        stage.model.regions().lanes.width.into(),
+        usize::from(stage.model.regions().lanes.width),
         "{lane}"
     );
 }
