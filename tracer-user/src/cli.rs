@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use scope_symbols::sources::SourceMap;
 use scope_timeline::{Move, Place};
 
 use crate::record::trigger::Condition;
@@ -101,6 +102,27 @@ pub struct Selection {
     pub all: bool,
 }
 
+/// Where sources are: shared by everything that reads them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SourceOptions {
+    /// Look for sources below TO where the debug information says FROM; may be repeated.
+    #[arg(long, value_name = "FROM=TO", value_parser = values::source_rule)]
+    pub source_map: Vec<String>,
+}
+
+impl SourceOptions {
+    /// The rules.
+    #[must_use]
+    pub fn map(&self) -> SourceMap {
+        let mut map = SourceMap::default();
+        for rule in &self.source_map {
+            // Checked by the value parser.
+            let _ = map.add(rule);
+        }
+        map
+    }
+}
+
 /// Arguments of `scope trace`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
@@ -121,6 +143,9 @@ pub struct TraceArgs {
     /// Which functions.
     #[command(flatten)]
     pub selection: Selection,
+    /// Where sources are.
+    #[command(flatten)]
+    pub sources: SourceOptions,
     /// Probe at most this many functions.
     #[arg(long, value_name = "N")]
     pub max_functions: Option<usize>,
