@@ -8,6 +8,7 @@
 pub mod at;
 pub mod bookmark;
 mod bookmarks;
+pub mod code;
 pub mod completions;
 pub mod doctor;
 pub mod dump;
@@ -56,6 +57,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Code(args) => code::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(&args),

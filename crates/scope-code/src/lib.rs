@@ -20,6 +20,7 @@ mod layouts;
 mod lookup;
 mod map;
 mod place;
+mod project;
 mod reason;
 mod sources;
 
@@ -29,5 +30,6 @@ pub use layouts::{Layout, Layouts, LoadedModule};
 pub use lookup::{CallSite, CodeFunction, SiteFrame};
 pub use map::CodeMap;
 pub use place::CodePlace;
+pub use project::Project;
 pub use reason::Reason;
 pub use sources::{Freshness, SourceEntry, SourceNumber, Sources};

@@ -44,7 +44,10 @@ pub struct CallSite {
     /// The function that made it and, before it, those inlined there: the one that the call stands in
     /// first. Empty where [`CallSite::reason`] says why.
     pub frames: Vec<SiteFrame>,
-    /// Why the first frame has no call expression of its own.
+    /// The frame whose call expression the call is tied to: the first, or, where the source of inlined
+    /// code is not known, the one that called what was inlined.
+    pub tied: usize,
+    /// Why it is tied to no call expression.
     pub reason: Option<Reason>,
 }
 
@@ -52,17 +55,29 @@ impl CallSite {
     /// The id of the call expression.
     #[must_use]
     pub fn node_id(&self) -> Option<NodeId> {
-        self.frames.first().filter(|_| self.reason.is_none())?.node.map(|found| found.id)
+        self.tied_frame().filter(|_| self.reason.is_none())?.node.map(|found| found.id)
     }
 
     /// Where the call expression stands.
     #[must_use]
     pub fn place(&self) -> Option<&CodePlace> {
-        self.frames.first()?.place.as_ref()
+        self.tied_frame()?.place.as_ref()
+    }
+
+    /// The frame whose call expression the call is tied to.
+    #[must_use]
+    pub fn tied_frame(&self) -> Option<&SiteFrame> {
+        self.frames.get(self.tied)
+    }
+
+    /// The call itself stands in inlined code whose source is not known.
+    #[must_use]
+    pub const fn is_through_inlined_code(&self) -> bool {
+        self.tied > 0
     }
 
     fn unknown(reason: Reason) -> Self {
-        Self { frames: Vec::new(), reason: Some(reason) }
+        Self { frames: Vec::new(), tied: 0, reason: Some(reason) }
     }
 }
 
@@ -105,12 +120,7 @@ impl CodeMap {
         };
         let seen = self.look(&place, |file| file.function_at(place.line, Some(found.name)))?;
         let Seen { source, freshness, node, text_hash, reason } = seen;
-        // A closure's or coroutine's code may be declared where no function begins.
-        let reason = reason.or_else(|| match node {
-            Some(Found { how: How::InsideMacro, .. }) => Some(Reason::InMacro),
-            None | Some(Found { how: How::Enclosing, .. }) => Some(Reason::NotThere),
-            Some(_) => None,
-        });
+        let reason = reason.or_else(|| why_none(node, freshness));
         Ok(CodeFunction { place: Some(place), source, freshness, node, text_hash, reason })
     }
 
@@ -204,11 +214,14 @@ impl CodeMap {
             frames.push(self.site_frame(tables, frame, called)?);
             called = frame.name;
         }
-        let reason = match frames.first() {
-            Some(first) => first.reason,
+        // Inlined code without source is part of the expression that called it.
+        let known = |frame: &SiteFrame| !matches!(frame.reason, Some(Reason::NoSource | Reason::NoLine));
+        let tied = frames.iter().position(known).unwrap_or(0);
+        let reason = match frames.get(tied) {
+            Some(frame) => frame.reason,
             None => Some(Reason::NoFunction),
         };
-        Ok(CallSite { frames, reason })
+        Ok(CallSite { frames, tied, reason })
     }
 
     fn site_frame(
@@ -226,13 +239,10 @@ impl CodeMap {
         let column = place.column.unwrap_or(0);
         let seen = self.look(&place, |file| file.call_to(place.line, column, called))?;
         let Seen { source, freshness, node, reason, .. } = seen;
-        let reason = reason.or_else(|| match node {
-            Some(Found { how: How::InsideMacro, .. }) => Some(Reason::InMacro),
-            None | Some(Found { how: How::Enclosing, .. } | Found { call: None, .. }) => {
-                Some(Reason::NotThere)
-            }
-            Some(_) => None,
-        });
+        let is_call = node.is_none_or(|found| found.call.is_some());
+        let reason = reason
+            .or_else(|| why_none(node, freshness))
+            .or_else(|| (!is_call).then_some(Reason::NotThere));
         Ok(SiteFrame { function, inlined, place: Some(place), source, freshness, node, reason })
     }
 
@@ -266,6 +276,22 @@ struct Seen {
     node: Option<Found>,
     text_hash: Option<TextHash>,
     reason: Option<Reason>,
+}
+
+/// Why a node that was found is none of its own.
+fn why_none(node: Option<Found>, freshness: Option<Freshness>) -> Option<Reason> {
+    match node {
+        Some(Found { how: How::InsideMacro, .. }) => Some(Reason::InMacro),
+        // Code at a place where no function stands, in the text that was compiled: an attribute, a type
+        // that something is derived for, a macro's definition.
+        Some(Found { how: How::Enclosing, function: None, .. })
+            if !freshness.is_some_and(Freshness::is_stale) =>
+        {
+            Some(Reason::Generated)
+        }
+        None | Some(Found { how: How::Enclosing, .. }) => Some(Reason::NotThere),
+        Some(_) => None,
+    }
 }
 
 fn code_place(tables: &CodeTables, place: &Place) -> Option<CodePlace> {
