@@ -67,6 +67,8 @@ pub enum Command {
     Pack(PackArgs),
     /// Show the code behind a trace or in a binary: functions, their graphs, metrics and patterns.
     Code(CodeArgs),
+    /// Print the source of a function with what its calls cost beside the lines.
+    Source(SourceArgs),
     /// Show the functions of a process or a file and what a probe on each costs.
     List(ListArgs),
     /// Check what this machine lets scope do, and how to get the rest.
@@ -158,6 +160,21 @@ pub struct CodeArgs {
     /// With --metrics: print at most this many functions; 0: all.
     #[arg(long, default_value_t = 30, value_name = "N")]
     pub limit: usize,
+}
+
+/// Arguments of `scope source`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope source 1234.scope db::commit")]
+pub struct SourceArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// Functions whose readable name matches.
+    #[arg(value_name = "FUNCTION")]
+    pub function: String,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `scope code` shows, at most one.

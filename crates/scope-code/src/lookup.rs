@@ -6,6 +6,7 @@ use scope_model::{Function, FunctionId, ModuleId, Pid};
 use scope_source::{Found, How, NodeId, TextHash};
 use scope_symbols::CodeTables;
 use scope_symbols::code::{CodeFrame, Place};
+use scope_symbols::names;
 use serde::{Deserialize, Serialize};
 
 use crate::{CodeError, CodeMap, CodePlace, Freshness, Reason, SourceNumber};
@@ -242,7 +243,11 @@ impl CodeMap {
         let is_call = node.is_none_or(|found| found.call.is_some());
         let reason = reason
             .or_else(|| why_none(node, freshness))
-            .or_else(|| (!is_call).then_some(Reason::NotThere));
+            .or_else(|| (!is_call).then_some(Reason::NotThere))
+            .map(|reason| match reason {
+                Reason::NotThere | Reason::Generated if is_implicit(called) => Reason::Implicit,
+                reason => reason,
+            });
         Ok(SiteFrame { function, inlined, place: Some(place), source, freshness, node, reason })
     }
 
@@ -278,6 +283,17 @@ struct Seen {
     reason: Option<Reason>,
 }
 
+/// Whether a function is one that compilers call where no call expression stands.
+fn is_implicit(name: &str) -> bool {
+    let last = names::last_segment(name);
+    // `T::T(…)` of C++, also of a template.
+    let owner = name.rfind(&format!("::{last}(")).map(|at| names::last_segment(&name[..at]));
+    last.starts_with('~')
+        || owner.is_some_and(|owner| owner == last)
+        || name.starts_with("core::ptr::drop_in_place")
+        || name.ends_with(" as core::ops::drop::Drop>::drop")
+}
+
 /// Why a node that was found is none of its own.
 fn why_none(node: Option<Found>, freshness: Option<Freshness>) -> Option<Reason> {
     match node {
@@ -298,4 +314,25 @@ fn code_place(tables: &CodeTables, place: &Place) -> Option<CodePlace> {
     let file = tables.path(place);
     let line = place.line.filter(|_| !file.is_empty())?;
     Some(CodePlace { file: file.to_owned(), line, column: place.column.map(u32::from) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_implicit;
+
+    #[test]
+    fn constructors_and_destructors_are_called_implicitly() {
+        for name in [
+            "ScopedMetric::~ScopedMetric()",
+            "ns::LinePrinter::LinePrinter(int, char const*)",
+            "Box<int>::Box(Box<int> const&)",
+            "core::ptr::drop_in_place<alloc::string::String>",
+            "<demo::Guard as core::ops::drop::Drop>::drop",
+        ] {
+            assert!(is_implicit(name), "{name}");
+        }
+        for name in ["ns::run(int)", "run", "demo::Guard::drop_all", "Printer::Print(Printer)"] {
+            assert!(!is_implicit(name), "{name}");
+        }
+    }
 }

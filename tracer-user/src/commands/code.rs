@@ -4,7 +4,7 @@
 mod calls;
 mod coverage;
 mod function;
-mod graphs;
+pub mod graphs;
 mod metrics;
 mod overview;
 mod patterns;
