@@ -670,6 +670,9 @@ pub struct ListArgs {
     /// Which functions.
     #[command(flatten)]
     pub selection: Selection,
+    /// Where sources are, for the nodes that --json names.
+    #[command(flatten)]
+    pub sources: SourceOptions,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -28,7 +28,7 @@ pub use error::CodeError;
 pub use keep::{Keeper, ModuleFile};
 pub use layouts::{Layout, Layouts, LoadedModule};
 pub use lookup::{CallSite, CodeFunction, SiteFrame};
-pub use map::CodeMap;
+pub use map::{CodeMap, Extent};
 pub use place::CodePlace;
 pub use project::Project;
 pub use reason::Reason;

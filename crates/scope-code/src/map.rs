@@ -15,6 +15,15 @@ use crate::lookup::SiteKey;
 use crate::sources::{self, SourceNumber, Sources};
 use crate::{CallSite, CodeError};
 
+/// Which sources of functions are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that they are declared in.
+    Declarations,
+    /// Also those that their code comes from, what is inlined included.
+    Bodies,
+}
+
 /// Functions, lines, sources and nodes of the modules of a trace, or of one binary.
 ///
 /// Reads what it is asked for, once. Can be asked from several threads.
@@ -51,12 +60,15 @@ impl CodeMap {
         module: &ModuleFile<'_>,
         functions: &[Function],
         map: &SourceMap,
+        extent: Extent,
     ) -> Result<Self, CodeError> {
         let tables = keep::load(module)?;
         let mut gather = Gather::new(map.clone());
         gather.module(module, tables.clone());
         gather.functions(functions);
-        gather.bodies(functions);
+        if extent == Extent::Bodies {
+            gather.bodies(functions);
+        }
         let sources = gather.read()?;
         let only = LoadedModule { module: module.id, bias: 0 };
         let layout = Layout { pid: scope_model::Pid(0), since_ns: 0, modules: vec![only] };

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
-use scope_code::{CodeFunction, CodeMap, ModuleFile};
+use scope_code::{CodeFunction, CodeMap, Extent, ModuleFile};
 use scope_model::{Function, FunctionId, Module, ModuleId, SiteClass};
 use scope_store::Trace;
+use scope_symbols::ImageFunction;
 use scope_symbols::code::CodeCache;
 use scope_symbols::glob::Glob;
 use scope_symbols::names;
@@ -40,7 +41,7 @@ impl Subject {
             let files = target::of_command(path, &[])?;
             let loaded = files.modules.first().context("no file with functions")?;
             let functions = own_functions(loaded);
-            let map = of_binary(loaded, &functions, map)?;
+            let map = of_binary(loaded, &functions, map, Extent::Bodies)?;
             let modules = vec![loaded.module.clone()];
             return Ok(Self { label, map, functions, modules, trace: None });
         }
@@ -126,6 +127,7 @@ pub fn of_binary(
     loaded: &LoadedModule,
     functions: &[Function],
     map: &SourceMap,
+    extent: Extent,
 ) -> anyhow::Result<CodeMap> {
     let progress = Mutex::new(Progress::of_units("reading debug information"));
     let cache = CodeCache::of_user();
@@ -140,7 +142,7 @@ pub fn of_binary(
             progress.of(so_far.done, so_far.total);
         },
     };
-    Ok(CodeMap::of_binary(&file, functions, map)?)
+    Ok(CodeMap::of_binary(&file, functions, map, extent)?)
 }
 
 /// Whether a path names an ELF file.
@@ -157,18 +159,23 @@ fn own_functions(loaded: &LoadedModule) -> Vec<Function> {
     let own = all().any(|function| function.in_project == Some(true));
     all()
         .filter(|function| !own || function.in_project == Some(true))
-        .enumerate()
-        .map(|(id, function)| Function {
-            id: FunctionId(id as u32),
-            name: function.name.clone(),
-            symbol: function.symbol.clone(),
-            module: ModuleId(0),
-            address: function.address,
-            size: function.size,
-            file: function.file.clone(),
-            line: function.line,
-            site: function.class().unwrap_or(SiteClass::SingleStepped),
-            inlined_copies: function.inlined_copies,
-        })
+        .zip(0..)
+        .map(|(function, id)| as_recorded(function, FunctionId(id), loaded.module.id))
         .collect()
+}
+
+/// A function of a file as a trace would have it.
+pub fn as_recorded(function: &ImageFunction, id: FunctionId, module: ModuleId) -> Function {
+    Function {
+        id,
+        name: function.name.clone(),
+        symbol: function.symbol.clone(),
+        module,
+        address: function.address,
+        size: function.size,
+        file: function.file.clone(),
+        line: function.line,
+        site: function.class().unwrap_or(SiteClass::SingleStepped),
+        inlined_copies: function.inlined_copies,
+    }
 }
