@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use md5::{Digest as _, Md5};
 
 use crate::code::SourceFile;
+use crate::lines::normal;
 
 /// Largest source file that is read.
 const MAX_SIZE: u64 = 64 << 20;
@@ -169,15 +170,16 @@ pub struct FoundSource {
     pub contents: Option<Vec<u8>>,
 }
 
-/// Looks for a source file, and reads it. What is no plain file, larger than 64 MiB, or has no
-/// absolute path is missing.
+/// Looks for a source file, and reads it. A relative path is below the folder it was compiled in,
+/// where that is known. What is no plain file, larger than 64 MiB, or has no absolute path is
+/// missing.
 #[must_use]
 pub fn find_source(
     map: &SourceMap,
     file: &SourceFile<'_>,
     binary_modified: Option<SystemTime>,
 ) -> FoundSource {
-    let path = map.apply(file.path);
+    let path = map.apply(&recorded_path(file));
     let read = read(&path);
     let candidate = read.as_ref().map(|(modified, contents)| Candidate {
         modified: *modified,
@@ -185,6 +187,15 @@ pub fn find_source(
     });
     let presence = presence(file.md5, binary_modified, candidate);
     FoundSource { path, presence, contents: read.map(|(_, contents)| contents) }
+}
+
+/// The path on the machine that compiled, `.` and `..` resolved.
+fn recorded_path(file: &SourceFile<'_>) -> String {
+    // Tables have their paths joined already; joined with a relative folder once more they break.
+    match file.compiled_in.starts_with('/') {
+        true => normal(&[file.compiled_in, file.path]),
+        false => normal(&[file.path]),
+    }
 }
 
 fn read(path: &Path) -> Option<(Option<SystemTime>, Vec<u8>)> {
@@ -261,6 +272,11 @@ mod tests {
             (one, Some(early), at(late, one), Presence::Present),
             (one, Some(late), at(early, two), other),
             (None, None, at(late, None), Presence::Present),
+            // Equal times: clocks of file systems are coarse.
+            (None, Some(late), at(late, None), Presence::Present),
+            // Where only one side has a checksum, times decide.
+            (one, Some(early), at(late, None), newer),
+            (None, Some(early), at(late, one), newer),
         ] {
             assert_eq!(presence(recorded, binary, candidate), expected);
         }
@@ -283,6 +299,42 @@ mod tests {
         assert_eq!(find(path, md5("int b;\n")).presence, Presence::Stale(Staleness::Checksum));
         assert_eq!(find("a.c", None).presence, Presence::Missing);
         assert_eq!(find(folder.path().to_str().unwrap(), None).presence, Presence::Missing);
+    }
+
+    #[test]
+    fn a_recorded_checksum_is_that_of_rfc_1321() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        fs::write(&path, "abc").unwrap();
+        // RFC 1321, A.5.
+        let recorded = 0x9001_5098_3cd2_4fb0_d696_3f7d_28e1_7f72_u128.to_be_bytes();
+        let file =
+            SourceFile { path: path.to_str().unwrap(), compiled_in: "", md5: Some(recorded) };
+        let found = find_source(&SourceMap::default(), &file, Some(SystemTime::UNIX_EPOCH));
+        assert_eq!(found.presence, Presence::Present);
+    }
+
+    #[test]
+    fn a_relative_path_is_below_the_folder_it_was_compiled_in() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("lib")).unwrap();
+        fs::write(folder.path().join("lib/a.c"), "int a;\n").unwrap();
+        let here = folder.path().to_str().unwrap();
+        let find = |path: &str, compiled_in: &str, rules: &[&str]| {
+            let file = SourceFile { path, compiled_in, md5: None };
+            find_source(&map(rules), &file, None)
+        };
+        assert_eq!(find("lib/a.c", here, &[]).presence, Presence::Present);
+        assert_eq!(find("../lib/./a.c", &format!("{here}/app"), &[]).presence, Presence::Present);
+        assert_eq!(find("lib/a.c", "", &[]).presence, Presence::Missing);
+        // The rules are for what the path was on the machine that compiled.
+        let rule = format!("/build={here}");
+        assert_eq!(find("lib/a.c", "/build", &[&rule]).presence, Presence::Present);
+        assert_eq!(find("../lib/a.c", "/build/app", &[&rule]).path, folder.path().join("lib/a.c"));
+        assert_eq!(find("/else/a.c", "/build", &[]).path, Path::new("/else/a.c"));
+        // A table has the folder in its path already.
+        let rule = format!("build={here}");
+        assert_eq!(find("build/lib/a.c", "build", &[&rule]).presence, Presence::Present);
     }
 
     #[test]

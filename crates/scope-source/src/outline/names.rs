@@ -232,7 +232,7 @@ pub(super) fn scope_name(source: Source<'_>, id: AstId) -> String {
 }
 
 /// The condition of a `#[cfg(…)]`, as it is put behind a name.
-pub(super) fn cfg_condition(attribute: &[u8]) -> Option<String> {
+pub(crate) fn cfg_condition(attribute: &[u8]) -> Option<String> {
     let text = tidy(attribute);
     text.starts_with("#[cfg(").then_some(text)
 }
