@@ -16,6 +16,7 @@ const RANKS: [(&str, u32); 12] = [
     ("scope-symbols", 2),
     ("scope-source", 2),
     ("scope-store", 2),
+    ("scope-code", 3),
     ("scope-timeline", 3),
     ("scope-query", 4),
     ("scope-export", 5),
