@@ -1,9 +1,9 @@
 //! `cargo xtask check-metrics`: graphs and metrics of real sources, beside other tools.
 //!
 //! It fetches pinned crates through cargo, takes Go's own library from the installed toolchain, and
-//! runs scope-source's example `check_metrics` on them, which says what it checks. The tools are
-//! taken from below `target/`, where `--install` puts them, or from the path; one that is missing is
-//! named as not run.
+//! runs scope-source's examples `check_metrics` and `check_edits` on them, which say what they check.
+//! The tools are taken from below `target/`, where `--install` puts them, or from the path; one that
+//! is missing is named as not run.
 
 mod tools;
 
@@ -67,21 +67,25 @@ const GO: [&str; 3] = ["net/http", "go/types", "encoding/json"];
 /// Fetches, compares, fails where a graph is wrong or too many differences are unexplained.
 pub fn run(options: &Options) -> Result<()> {
     let folder = target_dir().join("check-metrics");
-    let mut arguments: Vec<OsString> = Vec::new();
+    let mut tools: Vec<OsString> = Vec::new();
     for tool in tools::ALL {
         match tool.find(&folder, options.install)? {
-            Some(program) => arguments.extend([tool.option.into(), program.into()]),
+            Some(program) => tools.extend([tool.option.into(), program.into()]),
             None => eprintln!("{} is missing; `--install` installs it", tool.name_and_version()),
         }
     }
-    arguments.extend(crates(&folder)?);
-    arguments.extend(go()?);
-    run_shown(
-        cargo()
-            .args(["run", "--quiet", "--package", "scope-source", "--example", "check_metrics"])
-            .arg("--")
-            .args(arguments),
-    )
+    let mut projects = crates(&folder)?;
+    projects.extend(go()?);
+    example("check_metrics", tools.iter().chain(&projects))?;
+    println!();
+    example("check_edits", projects.iter())
+}
+
+/// Runs an example of scope-source.
+fn example<'a>(name: &str, arguments: impl Iterator<Item = &'a OsString>) -> Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "scope-source", "--example", name, "--"]);
+    run_shown(command.args(arguments))
 }
 
 /// Has cargo fetch the crates, as dependencies of a package that is never built.
