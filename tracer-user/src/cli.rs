@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use scope_symbols::sources::SourceMap;
 use scope_timeline::{Move, Place};
 
 use crate::record::trigger::Condition;
@@ -64,6 +65,10 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Make one file of a trace, to hand to somebody; every reading command takes it as it is.
     Pack(PackArgs),
+    /// Show the code behind a trace or in a binary: functions, their graphs, metrics and patterns.
+    Code(CodeArgs),
+    /// Print the source of a function with what its calls cost beside the lines.
+    Source(SourceArgs),
     /// Show the functions of a process or a file and what a probe on each costs.
     List(ListArgs),
     /// Check what this machine lets scope do, and how to get the rest.
@@ -101,6 +106,177 @@ pub struct Selection {
     pub all: bool,
 }
 
+/// Where sources are: shared by everything that reads them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SourceOptions {
+    /// Look for sources below TO where the debug information says FROM; may be repeated.
+    #[arg(long, value_name = "FROM=TO", value_parser = values::source_rule)]
+    pub source_map: Vec<String>,
+}
+
+impl SourceOptions {
+    /// The rules.
+    #[must_use]
+    pub fn map(&self) -> SourceMap {
+        let mut map = SourceMap::default();
+        for rule in &self.source_map {
+            // Checked by the value parser.
+            let _ = map.add(rule);
+        }
+        map
+    }
+}
+
+/// Arguments of `scope code`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  scope code 1234.scope                      what is known of the code
+  scope code 1234.scope db::commit --cfg --format dot | dot -Tsvg -o commit.svg
+  scope code 1234.scope db::commit --callers who called it, and from which lines
+  scope code target/release/server --metrics --limit 20")]
+pub struct CodeArgs {
+    /// A trace, or a program or library.
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub target: PathBuf,
+    /// Functions whose readable name matches.
+    #[arg(value_name = "FUNCTION")]
+    pub function: Option<String>,
+    /// What to show.
+    #[command(flatten)]
+    pub view: CodeViews,
+    /// Folder with patterns of your own, as docs/sources.md describes them; may be repeated.
+    #[arg(long = "pattern-dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub pattern_dirs: Vec<PathBuf>,
+    /// Where sources are; of a trace they are inside.
+    #[command(flatten)]
+    pub sources: SourceOptions,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = CodeFormat::Text)]
+    pub format: CodeFormat,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// With --metrics: print at most this many functions; 0: all.
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    pub limit: usize,
+}
+
+/// Arguments of `scope source`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope source 1234.scope db::commit")]
+pub struct SourceArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// Functions whose readable name matches.
+    #[arg(value_name = "FUNCTION")]
+    pub function: String,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `scope code` shows, at most one.
+#[derive(Clone, Debug, Args)]
+#[group(multiple = false)]
+pub struct CodeViews {
+    /// Control flow of FUNCTION.
+    #[arg(long)]
+    pub cfg: bool,
+    /// Data flow of FUNCTION: which definition each use sees.
+    #[arg(long)]
+    pub dfg: bool,
+    /// Code property graph of FUNCTION: syntax, control flow, data flow and calls in one.
+    #[arg(long)]
+    pub cpg: bool,
+    /// Syntax tree of FUNCTION.
+    #[arg(long)]
+    pub ast: bool,
+    /// Who calls FUNCTION: in the sources, and as it was recorded.
+    #[arg(long)]
+    pub callers: bool,
+    /// Whom FUNCTION calls: in the sources, and as it was recorded.
+    #[arg(long)]
+    pub callees: bool,
+    /// Complexity and size of functions.
+    #[arg(long)]
+    pub metrics: bool,
+    /// Places in functions that deserve a look.
+    #[arg(long)]
+    pub patterns: bool,
+    /// How many of the recorded calls are tied to a node, and why the others are not.
+    #[arg(long)]
+    pub coverage: bool,
+}
+
+impl CodeViews {
+    /// The one that was chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Option<CodeView> {
+        let views = [
+            (self.cfg, CodeView::Cfg),
+            (self.dfg, CodeView::Dfg),
+            (self.cpg, CodeView::Cpg),
+            (self.ast, CodeView::Ast),
+            (self.callers, CodeView::Callers),
+            (self.callees, CodeView::Callees),
+            (self.metrics, CodeView::Metrics),
+            (self.patterns, CodeView::Patterns),
+            (self.coverage, CodeView::Coverage),
+        ];
+        views.into_iter().find_map(|(chosen, view)| chosen.then_some(view))
+    }
+}
+
+/// A view of `scope code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeView {
+    /// Control flow.
+    Cfg,
+    /// Data flow.
+    Dfg,
+    /// Code property graph.
+    Cpg,
+    /// Syntax tree.
+    Ast,
+    /// Calls of the function.
+    Callers,
+    /// Calls from the function.
+    Callees,
+    /// Numbers.
+    Metrics,
+    /// Findings.
+    Patterns,
+    /// Calls with and without nodes.
+    Coverage,
+}
+
+impl CodeView {
+    /// It is a graph.
+    #[must_use]
+    pub const fn is_graph(self) -> bool {
+        self.needs_function()
+    }
+
+    /// It is of one function.
+    #[must_use]
+    pub const fn needs_function(self) -> bool {
+        !matches!(self, Self::Metrics | Self::Patterns | Self::Coverage)
+    }
+}
+
+/// How `scope code` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CodeFormat {
+    /// For people.
+    Text,
+    /// Graphs in Graphviz' language.
+    Dot,
+    /// For programs.
+    Json,
+}
+
 /// Arguments of `scope trace`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
@@ -121,6 +297,9 @@ pub struct TraceArgs {
     /// Which functions.
     #[command(flatten)]
     pub selection: Selection,
+    /// Where sources are.
+    #[command(flatten)]
+    pub sources: SourceOptions,
     /// Probe at most this many functions.
     #[arg(long, value_name = "N")]
     pub max_functions: Option<usize>,
@@ -491,6 +670,9 @@ pub struct ListArgs {
     /// Which functions.
     #[command(flatten)]
     pub selection: Selection,
+    /// Where sources are, for the nodes that --json names.
+    #[command(flatten)]
+    pub sources: SourceOptions,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@
 pub mod at;
 pub mod bookmark;
 mod bookmarks;
+pub mod code;
 pub mod completions;
 pub mod doctor;
 pub mod dump;
@@ -15,9 +16,11 @@ pub mod find;
 pub mod floor;
 pub mod info;
 pub mod list;
+mod nodes;
 pub mod pack;
 mod reading;
 pub mod report;
+pub mod source;
 pub mod step;
 pub mod trace;
 pub mod verify;
@@ -34,6 +37,7 @@ use crate::output;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     output::set_color(cli.color);
+    output::show_warnings();
     match run(cli.command) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -56,6 +60,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Code(args) => code::run(&args),
+        Command::Source(args) => source::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(&args),

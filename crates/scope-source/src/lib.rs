@@ -10,6 +10,7 @@
 mod ast;
 pub mod call_graph;
 pub mod cfg;
+mod conditionals;
 pub mod cpg;
 pub mod dfg;
 mod error;

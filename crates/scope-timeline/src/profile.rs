@@ -26,6 +26,7 @@ mod calls;
 mod clock;
 mod durations;
 mod resume;
+mod sites;
 
 use rustc_hash::FxHashMap;
 use scope_model::{CallEnd, Event, EventKind, FunctionId, Pid, ThreadName, Tid};
@@ -35,6 +36,7 @@ use calls::Calls;
 pub use clock::CallTimes;
 use clock::ThreadClock;
 pub use durations::Durations;
+pub use sites::{SiteProfile, SiteProfiler};
 
 /// What a profile is split by and restricted to.
 #[derive(Clone, Copy, Debug, Default)]
