@@ -10,7 +10,7 @@ use super::tree::Tree;
 use crate::project::{cargo, output};
 
 /// Every crate of the workspace and its rank: it may depend on lower ranks only.
-const RANKS: [(&str, u32); 12] = [
+const RANKS: [(&str, u32); 13] = [
     ("tracer-common", 0),
     ("scope-model", 1),
     ("scope-symbols", 2),

@@ -69,7 +69,7 @@ impl Subject {
         if !found.is_empty() {
             return Ok(found);
         }
-        let left_out = self.trace.iter().flat_map(|trace| trace.left_out()).find(|left_out| {
+        let left_out = self.trace.iter().flat_map(Trace::left_out).find(|left_out| {
             names::matches(&glob, &left_out.name) || glob.matches(&left_out.symbol)
         });
         if let Some(left_out) = left_out {
