@@ -3,6 +3,7 @@
 
 mod at;
 mod bookmark;
+mod code;
 mod dump;
 mod find;
 mod harness;

@@ -43,7 +43,7 @@ fn a_part_is_named_by_letters_digits_and_dashes() {
 fn damage_anywhere_to_a_part_is_found() {
     let (_folder, path) = place();
     finish(create(&path, 4096));
-    let content: Vec<u8> = (0..3_000_u32).map(|number| (number * number >> 5) as u8).collect();
+    let content: Vec<u8> = (0..3_000_u32).map(|number| ((number * number) >> 5) as u8).collect();
     write_part(&path, "sources", &content).unwrap();
     let file = path.join("code/sources.part");
     let intact = fs::read(&file).unwrap();
