@@ -54,8 +54,7 @@ pub(crate) fn without(text: &[u8], broken: &[Range<usize>]) -> Option<Vec<u8>> {
         for (index, (directive, line)) in group.directives.iter().enumerate() {
             let end = group.directives.get(index + 1).map_or(line.end, |(_, next)| next.start);
             let keeps = *directive == Directive::If(false)
-                || index == 1
-                    && matches!(group.directives.first(), Some((Directive::If(true), _)));
+                || index == 1 && matches!(group.directives.first(), Some((Directive::If(true), _)));
             // What follows `#endif` is of no side.
             let end = if keeps || *directive == Directive::Endif { line.end } else { end };
             blank(&mut text[line.start..end]);
@@ -158,7 +157,10 @@ fn end_of_directive(text: &[u8], start: usize) -> usize {
         && !text[start..].iter().take_while(|byte| byte.is_ascii_whitespace()).any(|b| *b == b'\n');
     let mut end = start;
     while end < text.len() {
-        end = text[end..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| end + at + 1);
+        end = text[end..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(text.len(), |at| end + at + 1);
         let line = text[start..end].trim_ascii_end();
         if !is_directive || !line.ends_with(b"\\") {
             break;
@@ -181,6 +183,7 @@ fn directive(line: &[u8]) -> Option<Directive> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one place of an error, as a list")]
 mod tests {
     use proptest::prelude::*;
 
@@ -205,7 +208,8 @@ mod tests {
 
     #[test]
     fn inner_groups_go_with_their_side() {
-        let text = "a\n#ifdef A\n# if B\nx(\n# else\ny(\n# endif\n#else\n#if C\nz(\n#endif\n#endif\nw\n";
+        let text =
+            "a\n#ifdef A\n# if B\nx(\n# else\ny(\n# endif\n#else\n#if C\nz(\n#endif\n#endif\nw\n";
         let left = left(text, &[0..text.len()]).unwrap();
         assert_eq!(left.split_ascii_whitespace().collect::<Vec<_>>(), ["a", "x(", "w"]);
         assert_eq!(left.len(), text.len());

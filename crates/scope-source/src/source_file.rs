@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tree_sitter::{ParseOptions, Parser, Tree};
 
 use crate::ast::{Ast, AstId};
-use crate::error::Error;
 use crate::conditionals;
+use crate::error::Error;
 use crate::language::{Language, Role};
 use crate::node_id::NodeId;
 use crate::outline::{Call, Function, FunctionIndex, Outline, Source};
@@ -85,7 +85,17 @@ impl SourceFile {
         let lines = LineIndex::new(&text);
         let source = Source { language, text: &text, ast: &ast, lines: &lines };
         let Outline { functions, calls } = Outline::find(source, path);
-        Ok(Self { path: path.into(), text, language, tree, ast, one_sided, lines, functions, calls })
+        Ok(Self {
+            path: path.into(),
+            text,
+            language,
+            tree,
+            ast,
+            one_sided,
+            lines,
+            functions,
+            calls,
+        })
     }
 
     /// The path given to the parse.
