@@ -13,7 +13,9 @@ pub enum CodeError {
     #[error(transparent)]
     Binary(#[from] LoadError),
     /// A part of the trace has the right checksum and makes no sense.
-    #[error("part {part:?} of the trace cannot be understood: {why}; it was written by another version, or tampered with")]
+    #[error(
+        "part {part:?} of the trace cannot be understood: {why}; it was written by another version, or tampered with"
+    )]
     Part {
         /// Its name.
         part: String,

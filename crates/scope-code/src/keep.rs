@@ -15,9 +15,9 @@ use scope_symbols::code::{
 use scope_symbols::sources::{FoundSource, SourceMap, find_source};
 use scope_symbols::{CodeTables, DebugFiles};
 
+use crate::CodeError;
 use crate::layouts::{self, Layout, Layouts};
 use crate::sources::{self, Freshness, NewSource, Sources};
-use crate::CodeError;
 
 /// The part of a trace that holds the tables of a module.
 pub(crate) fn tables_part(module: ModuleId) -> String {

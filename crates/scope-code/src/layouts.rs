@@ -106,8 +106,7 @@ mod tests {
             layout(8, 300, 0x3000),
             layout(8, 100, 0x4000),
         ]);
-        let bias =
-            |pid, time_ns| layouts.at(Pid(pid), time_ns).and_then(|at| at.bias(ModuleId(0)));
+        let bias = |pid, time_ns| layouts.at(Pid(pid), time_ns).and_then(|at| at.bias(ModuleId(0)));
         assert_eq!(bias(7, 0), Some(0x1000));
         assert_eq!(bias(7, 499), Some(0x1000));
         assert_eq!(bias(7, 500), Some(0x2000));

@@ -216,7 +216,8 @@ impl CodeMap {
             called = frame.name;
         }
         // Inlined code without source is part of the expression that called it.
-        let known = |frame: &SiteFrame| !matches!(frame.reason, Some(Reason::NoSource | Reason::NoLine));
+        let known =
+            |frame: &SiteFrame| !matches!(frame.reason, Some(Reason::NoSource | Reason::NoLine));
         let tied = frames.iter().position(known).unwrap_or(0);
         let reason = match frames.get(tied) {
             Some(frame) => frame.reason,

@@ -116,7 +116,8 @@ impl CodeMap {
             return Ok(layouts);
         }
         let bytes = self.part(layouts::PART)?;
-        let found = bytes.map_or_else(|| Ok(Layouts::default()), |bytes| Layouts::decode(&bytes))?;
+        let found =
+            bytes.map_or_else(|| Ok(Layouts::default()), |bytes| Layouts::decode(&bytes))?;
         Ok(self.layouts.get_or_init(|| found))
     }
 

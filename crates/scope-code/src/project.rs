@@ -71,7 +71,12 @@ impl Project {
 
     /// The code property graph of a function, or some layers of it; `graphs` are its file's.
     #[must_use]
-    pub fn graph(&self, of: FunctionRef, graphs: &Graphs, layers: Layers) -> Option<CodePropertyGraph> {
+    pub fn graph(
+        &self,
+        of: FunctionRef,
+        graphs: &Graphs,
+        layers: Layers,
+    ) -> Option<CodePropertyGraph> {
         let files: Vec<&SourceFile> = self.files.iter().map(|(_, file)| &**file).collect();
         let linked = Linked { files: &files, calls: &self.calls };
         CodePropertyGraph::of_function(linked, of, graphs, layers)

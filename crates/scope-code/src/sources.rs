@@ -56,7 +56,9 @@ impl Freshness {
         match self {
             Self::Verified | Self::Unverified => "",
             Self::Changed => "not the text that was compiled: its checksum is another",
-            Self::NewerThanBinary => "may not be the text that was compiled: it is newer than the binary",
+            Self::NewerThanBinary => {
+                "may not be the text that was compiled: it is newer than the binary"
+            }
         }
     }
 
@@ -142,7 +144,8 @@ impl Sources {
         let frame = frame.ok_or_else(|| wrong("its text lies outside"))?;
         let length = usize::try_from(entry.bytes).ok().filter(|_| entry.bytes <= MOST_BYTES);
         let length = length.ok_or_else(|| wrong("it is too large"))?;
-        let text = zstd::bulk::decompress(frame, length).map_err(|error| wrong(&error.to_string()))?;
+        let text =
+            zstd::bulk::decompress(frame, length).map_err(|error| wrong(&error.to_string()))?;
         if text.len() == length { Ok(text) } else { Err(wrong("its text has another length")) }
     }
 
@@ -211,7 +214,9 @@ mod tests {
 
     fn sources() -> Sources {
         let mut sources = Sources::default();
-        for (path, text) in [("/a/one.rs", "fn one() {}\n"), ("/a/two.c", ""), ("/a/one.rs", "other")] {
+        for (path, text) in
+            [("/a/one.rs", "fn one() {}\n"), ("/a/two.c", ""), ("/a/one.rs", "other")]
+        {
             let name = path.trim_start_matches("/a/").to_owned();
             let (language, freshness) = ("rust", Freshness::Verified);
             let text = text.as_bytes();

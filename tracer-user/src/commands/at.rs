@@ -47,7 +47,8 @@ pub fn run(args: &AtArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let nodes = Nodes::of(&trace);
-    let found = Found { trace: &trace, nodes: &nodes, timeline: &timeline, moment, state: &state, threads };
+    let found =
+        Found { trace: &trace, nodes: &nodes, timeline: &timeline, moment, state: &state, threads };
     let mut out = output::stdout();
     if args.json {
         output::json::document(&mut out, &document::At::new(&found))?;

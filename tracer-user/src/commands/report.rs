@@ -37,7 +37,10 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let limit = if args.limit == 0 { usize::MAX } else { args.limit };
     let mut out = output::stdout();
     if args.json {
-        output::json::document(&mut out, &document::Report::new(&Nodes::of(&trace), &profile, limit))?;
+        output::json::document(
+            &mut out,
+            &document::Report::new(&Nodes::of(&trace), &profile, limit),
+        )?;
     } else {
         text::write(&mut out, &trace, &profile, limit)?;
     }

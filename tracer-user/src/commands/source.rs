@@ -208,10 +208,7 @@ impl Work<'_> {
     }
 
     /// Recorded functions of the same node.
-    fn instances(
-        &self,
-        code: &CodeFunction,
-    ) -> anyhow::Result<BTreeSet<scope_model::FunctionId>> {
+    fn instances(&self, code: &CodeFunction) -> anyhow::Result<BTreeSet<scope_model::FunctionId>> {
         let mut same = BTreeSet::new();
         for function in &self.subject.functions {
             // Those declared elsewhere are told apart without their source.

@@ -47,7 +47,14 @@ pub fn run(args: &StepArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let nodes = Nodes::of(&trace);
-    let journey = Journey { trace: &trace, nodes: &nodes, timeline: &timeline, step: args.step, steps, cursor };
+    let journey = Journey {
+        trace: &trace,
+        nodes: &nodes,
+        timeline: &timeline,
+        step: args.step,
+        steps,
+        cursor,
+    };
     let mut out = output::stdout();
     if args.json {
         output::json::document(&mut out, &journey.document()?)?;

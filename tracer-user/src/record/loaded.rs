@@ -207,7 +207,8 @@ impl LoadedModules {
             if !known(self, &process)
                 && module == ModuleId(0)
                 && let Some(start) = process.code_start
-                && let Some(bias) = self.modules.first().and_then(|file| file.bias_of_program(start))
+                && let Some(bias) =
+                    self.modules.first().and_then(|file| file.bias_of_program(start))
             {
                 self.add(&process, Loaded { module, bias });
             }
@@ -341,8 +342,7 @@ mod tests {
     fn fork(recording: &mut LoadedModules, time_ns: u64, parent: u32, child: u32) {
         let parent = Tid(NOBODY + parent);
         let name = ThreadName::new("child");
-        let kind =
-            RawKind::NewTask { parent, same_process: false, shares_memory: false, name };
+        let kind = RawKind::NewTask { parent, same_process: false, shares_memory: false, name };
         recording.see(&raw(time_ns, child, kind));
     }
 

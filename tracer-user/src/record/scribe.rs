@@ -7,8 +7,11 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use rustix::process::{Pid, setpriority_process};
+use rustix::thread::gettid;
 use scope_code::{Keeper, Layout, ModuleFile};
 use scope_model::{Function, ModuleId};
 use scope_symbols::DebugFiles;
@@ -52,7 +55,10 @@ enum News {
 
 /// What a scribe will be told.
 #[derive(Debug)]
-pub struct Inbox(Receiver<News>);
+pub struct Inbox {
+    news: Receiver<News>,
+    crew: Crew,
+}
 
 impl Inbox {
     /// Begins with the modules, for the trace in a folder.
@@ -70,9 +76,10 @@ impl Inbox {
         std::thread::Builder::new()
             .name("scope-code".into())
             .spawn(move || {
-                give_way();
+                self.crew.join();
                 let keeper = Keeper::new(trace, map);
-                Work { keeper, modules, functions, warnings: Vec::new() }.run(&self.0);
+                let work = Work { keeper, modules, functions, warnings: Vec::new() };
+                work.run(&self.news, &self.crew);
             })
             .context("cannot start the thread that keeps the code")?;
         Ok(())
@@ -81,20 +88,24 @@ impl Inbox {
 
 /// The thread that writes, once [`Inbox::start`] was called.
 #[derive(Clone, Debug)]
-pub struct Scribe(Sender<News>);
+pub struct Scribe {
+    news: Sender<News>,
+    crew: Crew,
+}
 
 impl Scribe {
     /// A scribe that has not begun.
     #[must_use]
     pub fn new() -> (Self, Inbox) {
         let (sender, news) = channel();
-        (Self(sender), Inbox(news))
+        let crew = Crew::default();
+        (Self { news: sender, crew: crew.clone() }, Inbox { news, crew })
     }
 
     /// Tells where modules are loaded now.
     pub fn layouts(&self, all: Vec<Layout>) {
         // The thread is gone only after a panic, which `finish` reports.
-        let _ = self.0.send(News::Layouts(all));
+        let _ = self.news.send(News::Layouts(all));
     }
 
     /// Has the rest written. What comes back: remarks for the user, once all is written.
@@ -106,7 +117,8 @@ impl Scribe {
     ) -> oneshot::Receiver<Vec<String>> {
         let (done, written) = oneshot::channel();
         // As above.
-        let _ = self.0.send(News::End(layouts, sites, done));
+        let _ = self.news.send(News::End(layouts, sites, done));
+        self.crew.hurry();
         written
     }
 }
@@ -119,10 +131,11 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self, news: &Receiver<News>) {
+    fn run(mut self, news: &Receiver<News>, crew: &Crew) {
+        let members = crew.clone();
         let threads = rayon::ThreadPoolBuilder::new()
             .thread_name(|number| format!("scope-code-{number}"))
-            .start_handler(|_| give_way())
+            .start_handler(move |_| members.join())
             .build();
         match threads {
             Ok(threads) => threads.install(|| self.begin()),
@@ -186,7 +199,23 @@ impl Work {
     }
 }
 
-/// Leaves the CPUs to whoever wants them. Failing leaves the target a little slower, not wrong.
-fn give_way() {
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
+/// The threads that read the code, which give way to everybody else until the recording has ended.
+#[derive(Clone, Debug, Default)]
+struct Crew(Arc<Mutex<Vec<Pid>>>);
+
+impl Crew {
+    /// The calling thread joins. Failing leaves the target a little slower, not wrong.
+    fn join(&self) {
+        let thread = gettid();
+        let _ = setpriority_process(Some(thread), 19);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    }
+
+    /// Somebody waits for them now.
+    fn hurry(&self) {
+        for thread in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            // A thread that has ended needs no time; one that may not be hurried goes on as it is.
+            let _ = setpriority_process(Some(*thread), 0);
+        }
+    }
 }

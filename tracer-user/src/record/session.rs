@@ -11,16 +11,16 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use aya::maps::{Array, HashMap as BpfHashMap};
 use scope_model::{Function, LeftOut, Module, Pid};
-use scope_symbols::sources::SourceMap;
 use scope_store::{
     Clock, Host, Manifest, RecorderStats, Steps, Target, Trace, TraceWriter, WriterOptions,
 };
+use scope_symbols::sources::SourceMap;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracer_common::{FunctionFlags, MAX_CPUS, MAX_FUNCTIONS, Settings};
 
 use super::drain::{Drains, clock_ns, now_ns};
-use super::pipeline::{Finished, Notice, Pipeline, Progress};
 use super::loaded::{LoadedModules, ModuleFacts};
+use super::pipeline::{Finished, Notice, Pipeline, Progress};
 use super::returns::Decision;
 use super::scribe::{ModuleCode, Scribe};
 use super::target::Files;
@@ -293,8 +293,15 @@ impl Recording {
         let live = HashSet::from([pid]);
         let (scribe, inbox) = Scribe::new();
         let reports = (loaded, scribe.clone());
-        let mut pipeline =
-            Pipeline::new(rings.len(), losses, writer, live, notify, Arc::clone(&progress), reports);
+        let mut pipeline = Pipeline::new(
+            rings.len(),
+            losses,
+            writer,
+            live,
+            notify,
+            Arc::clone(&progress),
+            reports,
+        );
         pipeline.watch_for(trigger);
         pipeline.found(threads::find(setup.pid, start_ns, setup.syscalls));
         let cpu_before_ns = own_cpu_ns();

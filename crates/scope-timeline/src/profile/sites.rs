@@ -188,8 +188,12 @@ mod tests {
     #[test]
     fn the_same_address_in_another_program_is_another_place() {
         let name = ThreadName::new("next");
-        let events =
-            [enter(0, 0, 0x10), leave(1, 0, CallEnd::Exec, false), event(1, EventKind::Exec { name }), enter(2, 0, 0x10)];
+        let events = [
+            enter(0, 0, 0x10),
+            leave(1, 0, CallEnd::Exec, false),
+            event(1, EventKind::Exec { name }),
+            enter(2, 0, 0x10),
+        ];
         assert_eq!(rows(&events), [(0x10, 0, None, 1, 1, 0), (0x10, 0, None, 1, 0, 0)]);
     }
 }

@@ -219,9 +219,7 @@ fn row(
         Some((*source, file.positions_of(call).1.line, call.id))
     });
     let file = match place {
-        Some((source, ..)) => {
-            subject.map.sources()?.entry(source).map(|entry| entry.path.clone())
-        }
+        Some((source, ..)) => subject.map.sources()?.entry(source).map(|entry| entry.path.clone()),
         None => None,
     };
     Ok(Row {
@@ -257,12 +255,15 @@ fn text(out: &mut impl Write, documents: &[Document]) -> anyhow::Result<()> {
             ("function", Align::Left),
         ]);
         for row in &document.calls {
-            let place = row.file.as_deref().zip(row.line).map_or_else(String::new, |(file, line)| {
-                format!("{}:{line}", file.rsplit('/').next().unwrap_or(file))
-            });
+            let place =
+                row.file.as_deref().zip(row.line).map_or_else(String::new, |(file, line)| {
+                    format!("{}:{line}", file.rsplit('/').next().unwrap_or(file))
+                });
             table.row(vec![
                 row.calls.map_or_else(|| "-".to_owned(), count),
-                row.total_ns.filter(|_| row.calls > Some(0)).map_or_else(|| "-".to_owned(), duration),
+                row.total_ns
+                    .filter(|_| row.calls > Some(0))
+                    .map_or_else(|| "-".to_owned(), duration),
                 known(row),
                 place,
                 row.function.clone(),

@@ -93,9 +93,10 @@ pub fn write(out: &mut impl Write, subject: &Subject, format: CodeFormat) -> any
             table.row(vec![
                 count(place.calls),
                 place.reason.text().to_owned(),
-                at.map_or_else(|| "-".to_owned(), |(file, line)| {
-                    format!("{}:{line}", file.rsplit('/').next().unwrap_or(file))
-                }),
+                at.map_or_else(
+                    || "-".to_owned(),
+                    |(file, line)| format!("{}:{line}", file.rsplit('/').next().unwrap_or(file)),
+                ),
                 place.function.clone(),
             ]);
         }
@@ -110,7 +111,8 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 fn coverage(subject: &Subject) -> anyhow::Result<Coverage> {
-    let trace = subject.trace.as_ref().context("--coverage is of a trace: a binary has no calls")?;
+    let trace =
+        subject.trace.as_ref().context("--coverage is of a trace: a binary has no calls")?;
     let mut profiler = SiteProfiler::default();
     reading::each_event(trace, |event| {
         profiler.push(&event);
@@ -139,8 +141,7 @@ fn coverage(subject: &Subject) -> anyhow::Result<Coverage> {
             None => coverage.with_function_node += site.calls,
             Some(why) => *coverage.without_function_node.entry(why).or_default() += site.calls,
         }
-        let made =
-            subject.map.call_site(site.pid, site.first_ns, site.return_address, callee)?;
+        let made = subject.map.call_site(site.pid, site.first_ns, site.return_address, callee)?;
         match made.reason {
             None => {
                 coverage.with_call_node += site.calls;

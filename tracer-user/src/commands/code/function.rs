@@ -79,9 +79,10 @@ fn document(subject: &Subject, function: &Function) -> anyhow::Result<Document> 
     let code = subject.map.function(function)?;
     let node = match (code.source, code.node) {
         (Some(source), Some(found)) => subject.map.parsed(source)?.map(|file| {
-            let metrics = found.function.filter(|_| code.reason.is_none()).and_then(|index| {
-                Graphs::build(&file).metrics.get(index as usize).copied()
-            });
+            let metrics = found
+                .function
+                .filter(|_| code.reason.is_none())
+                .and_then(|index| Graphs::build(&file).metrics.get(index as usize).copied());
             (file.path_of(found.node), file.kind_of(found.node).to_owned(), metrics)
         }),
         _ => None,
@@ -216,7 +217,8 @@ fn text(out: &mut impl Write, document: &Document) -> anyhow::Result<()> {
             .iter()
             .map(|parameter| format!("{}: {}", parameter.name, parameter.type_name))
             .collect();
-        let returns = document.returns.as_ref().map_or_else(String::new, |name| format!(" -> {name}"));
+        let returns =
+            document.returns.as_ref().map_or_else(String::new, |name| format!(" -> {name}"));
         line("signature", &format!("({}){returns}", parameters.join(", ")))?;
     }
     if let Some(generic) = &document.instance_of {

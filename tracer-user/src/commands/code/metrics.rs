@@ -85,7 +85,10 @@ pub fn write(
     if format == CodeFormat::Json {
         let functions_not_shown = all - shown as u64;
         let target = &subject.label;
-        return json::document(out, &Document { target, functions: &rows[..shown], functions_not_shown });
+        return json::document(
+            out,
+            &Document { target, functions: &rows[..shown], functions_not_shown },
+        );
     }
     table(&rows[..shown]).write(out, terminal_width())?;
     let hidden = rows.len() - shown;

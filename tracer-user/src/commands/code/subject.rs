@@ -69,10 +69,18 @@ impl Subject {
         if !found.is_empty() {
             return Ok(found);
         }
+        let left_out = self.trace.iter().flat_map(Trace::left_out).find(|left_out| {
+            names::matches(&glob, &left_out.name) || glob.matches(&left_out.symbol)
+        });
+        if let Some(left_out) = left_out {
+            bail!("{} was not recorded in {}: {}", left_out.name, self.label, left_out.reason);
+        }
         let all = self.functions.iter().map(|function| function.name.as_str());
         let nearest = names::nearest(&glob, all);
         let hint = match nearest.is_empty() {
-            true if self.trace.is_some() => "scope code TRACE --metrics lists those recorded".to_owned(),
+            true if self.trace.is_some() => {
+                "scope code TRACE --metrics lists those recorded".to_owned()
+            }
             true => "scope list shows all functions".to_owned(),
             false => format!("perhaps {}", nearest.join(", ")),
         };
