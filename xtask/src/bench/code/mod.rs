@@ -43,7 +43,7 @@ pub fn run(rounds: u32) -> Result<Results> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     progress("building a program of 20,000 functions, which takes minutes the first time");
     let binary = program::build(&folder, program::LARGE)?;
-    let corpus = Corpus::read()?;
+    let corpus = Corpus::read(&sources::CRATES)?;
     stay_on_two_cpus()?;
     let mut results = Results::default();
     if let Ok(load) = fs::read_to_string("/proc/loadavg") {
@@ -133,4 +133,46 @@ fn stay_on_two_cpus() -> Result<()> {
 /// Says what goes on.
 fn progress(what: &str) {
     eprintln!("{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that any machine must give. The process that measures the index is not a test's.
+    const NAMES: [&str; 9] = [
+        "binary_functions",
+        "binary_inlined",
+        "binary_debug_info_mib",
+        "parse_mb_per_s",
+        "source_mb_per_s",
+        "graphs_over_parse",
+        "source_functions",
+        "scope_lookup_us",
+        "scope_frames_at_us",
+    ];
+
+    #[test]
+    fn a_small_run_yields_the_names_and_rivals_agree() {
+        let folder = std::env::temp_dir().join(format!("scope-bench-code-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let binary = program::build(&folder, program::Size { parts: 1, copies: 1 }).unwrap();
+        let effort = Effort { rounds: 1, lookups: 500, functions: 800 };
+        let (mut results, mut rows) = (Results::default(), Rows::default());
+        let cache = folder.join("cache");
+        let (tables, from_cache) = index::load(&binary, &cache).unwrap();
+        assert!(!from_cache && index::load(&binary, &cache).unwrap().1);
+        describe(&tables, &binary, effort, &mut results).unwrap();
+        let corpus = Corpus::read(&["indexmap"]).unwrap();
+        sources::measure(&corpus, 1, &mut rows, &mut results).unwrap();
+        lookups::measure(&tables, &binary, &folder, effort, &mut rows, &mut results).unwrap();
+        rows.report(&mut results);
+        fs::remove_dir_all(&folder).unwrap();
+        let missing: Vec<_> = NAMES.iter().filter(|name| results.get(name).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        for rival in ["addr2line", "llvm_symbolizer"] {
+            let places = results.get(&format!("{rival}_places_agreement"));
+            assert!(places.is_none_or(|share| share > 0.95), "{rival}: {places:?}");
+        }
+    }
 }

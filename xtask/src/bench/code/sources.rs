@@ -21,7 +21,7 @@ use crate::bench::table::Rows;
 use crate::project::{cargo, output};
 
 /// The crates. Not among them: those that are mostly tables (grammars of tree-sitter, libc).
-const CRATES: [&str; 11] = [
+pub const CRATES: [&str; 11] = [
     "aya",
     "clap_builder",
     "gimli",
@@ -55,11 +55,11 @@ pub struct Corpus {
 
 impl Corpus {
     /// Reads the crates.
-    pub fn read() -> Result<Self> {
+    pub fn read(crates: &[&str]) -> Result<Self> {
         let text = output(cargo().args(["metadata", "--format-version=1", "--locked"]))?;
         let metadata: Value = serde_json::from_str(&text).context("cargo metadata prints JSON")?;
         let mut corpus = Self { sources: Vec::new(), crates: Vec::new() };
-        for name in CRATES {
+        for name in crates {
             let (version, folder) = newest(&metadata, name)?;
             corpus.crates.push(format!("{name} {version}"));
             let mut paths = Vec::new();
