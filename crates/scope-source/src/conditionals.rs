@@ -183,7 +183,6 @@ fn directive(line: &[u8]) -> Option<Directive> {
 }
 
 #[cfg(test)]
-#[expect(clippy::single_range_in_vec_init, reason = "one place of an error, as a list")]
 mod tests {
     use proptest::prelude::*;
 
