@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use scope_symbols::rust_library::Toolchain;
 use scope_symbols::sources::SourceMap;
 use scope_timeline::{Move, Place};
 
@@ -118,7 +119,7 @@ impl SourceOptions {
     /// The rules.
     #[must_use]
     pub fn map(&self) -> SourceMap {
-        let mut map = SourceMap::default();
+        let mut map = SourceMap::default().with_toolchains(Toolchain::installed());
         for rule in &self.source_map {
             // Checked by the value parser.
             let _ = map.add(rule);

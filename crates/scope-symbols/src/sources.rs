@@ -7,13 +7,13 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use md5::{Digest as _, Md5};
 
 use crate::code::SourceFile;
 use crate::lines::normal;
+use crate::rust_library::Toolchain;
 
 /// Largest source file that is read.
 const MAX_SIZE: u64 = 64 << 20;
@@ -22,7 +22,7 @@ const MAX_SIZE: u64 = 64 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceMap {
     rules: Vec<(String, String)>,
-    rust: Option<String>,
+    toolchains: Vec<Toolchain>,
 }
 
 /// Why a rule is none.
@@ -51,11 +51,10 @@ impl SourceMap {
         Ok(())
     }
 
-    /// Looks for Rust's own library (`/rustc/HASH/…`) in an installed toolchain.
+    /// Looks for Rust's own library (`/rustc/COMMIT/…`) in these toolchains.
     #[must_use]
-    pub fn with_rust(mut self, sysroot: &Path) -> Self {
-        let sources = sysroot.join("lib/rustlib/src/rust");
-        self.rust = sources.to_str().map(str::to_owned);
+    pub fn with_toolchains(mut self, toolchains: Vec<Toolchain>) -> Self {
+        self.toolchains = toolchains;
         self
     }
 
@@ -68,30 +67,9 @@ impl SourceMap {
         if let Some((_, to, rest)) = fits.max_by_key(|(from, ..)| from.len()) {
             return joined(to, rest);
         }
-        match (&self.rust, rust_library(path)) {
-            (Some(sources), Some(rest)) => joined(sources, rest),
-            _ => PathBuf::from(path),
-        }
+        let of_rust = self.toolchains.iter().find_map(|toolchain| toolchain.find(path));
+        of_rust.unwrap_or_else(|| PathBuf::from(path))
     }
-}
-
-/// The part of a path of Rust's own library below the toolchain's sources.
-#[must_use]
-pub fn rust_library(path: &str) -> Option<&str> {
-    let (hash, rest) = path.strip_prefix("/rustc/")?.split_once('/')?;
-    // A commit, or a version where a distribution builds it.
-    let is_hash = hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_version = hash.starts_with(|first: char| first.is_ascii_digit()) && hash.contains('.');
-    (is_hash || is_version).then_some(rest)
-}
-
-/// Where the installed Rust toolchain is, by asking `rustc`; `None`: there is none.
-#[must_use]
-pub fn rust_sysroot() -> Option<PathBuf> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let path = PathBuf::from(text.trim_end());
-    (output.status.success() && path.is_absolute()).then_some(path)
 }
 
 /// What is below a folder, without a leading slash.
@@ -218,7 +196,8 @@ mod tests {
     fn map(rules: &[&str]) -> SourceMap {
         let mut map = SourceMap::default();
         rules.iter().for_each(|rule| map.add(rule).unwrap());
-        map.with_rust(Path::new("/toolchain"))
+        let commit = "59807616e".to_owned();
+        map.with_toolchains(vec![Toolchain { commit, sources: PathBuf::from("/toolchain") }])
     }
 
     #[test]
@@ -233,9 +212,9 @@ mod tests {
             ("relative.c", "relative.c"),
             (
                 "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/lib.rs",
-                "/toolchain/lib/rustlib/src/rust/library/core/src/lib.rs",
+                "/toolchain/library/core/src/lib.rs",
             ),
-            ("/rustc/1.96.0/library/a.rs", "/toolchain/lib/rustlib/src/rust/library/a.rs"),
+            ("/rustc/1.96.0/library/a.rs", "/rustc/1.96.0/library/a.rs"),
             ("/rustc/mine/library/a.rs", "/rustc/mine/library/a.rs"),
         ] {
             assert_eq!(map.apply(path), Path::new(expected), "{path}");
@@ -335,12 +314,5 @@ mod tests {
         // A table has the folder in its path already.
         let rule = format!("build={here}");
         assert_eq!(find("build/lib/a.c", "build", &[&rule]).presence, Presence::Present);
-    }
-
-    #[test]
-    fn the_installed_library_is_found() {
-        // `rustc` runs these tests.
-        let sysroot = rust_sysroot().unwrap();
-        assert!(sysroot.join("lib/rustlib").is_dir());
     }
 }

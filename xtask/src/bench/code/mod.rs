@@ -2,8 +2,8 @@
 //! sources are parsed and their graphs built, and how fast addresses are looked up; beside
 //! tree-sitter's parse alone, and beside `addr2line` and `llvm-symbolizer`.
 //!
-//! All of it, rivals too, runs on two CPUs. Left out: tools that make graphs of code, such as joern,
-//! which no package registry in use here carries.
+//! All of it, rivals too, runs on two CPUs. Left out: tools that make graphs of code, such as joern, which
+//! is no program that a package manager installs.
 
 pub mod index;
 mod lookups;
@@ -80,7 +80,7 @@ fn measure(
     sources::measure(corpus, effort.rounds, &mut rows, results)?;
     lookups::measure(&tables, binary, folder, effort, &mut rows, results)?;
     rows.report(results);
-    results.remark("not run: joern and its like, which are in no package registry".to_owned());
+    results.remark("not run: joern and its like, which no package manager installs".to_owned());
     Ok(())
 }
 
