@@ -238,8 +238,7 @@ impl Writer<'_> {
 
     fn syscall_name(&self, number: u32) -> String {
         let machine = &self.timeline.trace().manifest().host.machine;
-        syscall::name(machine, number)
-            .map_or_else(|| format!("syscall {number}"), str::to_owned)
+        syscall::name(machine, number).map_or_else(|| format!("syscall {number}"), str::to_owned)
     }
 
     fn syscall(&mut self, place: usize, slice: &SyscallSlice) -> io::Result<()> {

@@ -201,7 +201,8 @@ impl Tree {
             whole_ns[below] = whole_ns[below].saturating_add(whole_ns[node]);
             children[below].push(node as Node);
         }
-        let name = |node: Node| self.names.get(&self.stacks.frame(node)).map_or("?", String::as_str);
+        let name =
+            |node: Node| self.names.get(&self.stacks.frame(node)).map_or("?", String::as_str);
         let mut line = String::new();
         let mut rest = vec![(ROOT, 0)];
         while let Some((node, prefix)) = rest.pop() {

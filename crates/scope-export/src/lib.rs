@@ -46,8 +46,14 @@ impl Window {
     ///
     /// What reading the trace gives.
     pub fn whole(timeline: &Timeline<'_>) -> Result<Self, TimelineError> {
-        let start = timeline.start();
-        let from = Moment { event: start, time_ns: timeline.time_of(start)? };
+        let (trace, start) = (timeline.trace(), timeline.start());
+        // Of a flight recording, its first event: what was before is gone.
+        let time_ns = match start {
+            0 => trace.manifest().start_ns,
+            _ if trace.block_count()? == 0 => timeline.time_of(start)?,
+            _ => trace.block_info(0)?.first_ns,
+        };
+        let from = Moment { event: start, time_ns };
         let to = Moment { event: timeline.end()?, time_ns: timeline.end_ns()? };
         Ok(Self { from, to, thread: None })
     }

@@ -105,9 +105,7 @@ pub fn parquet(
     folder: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Summary, Error> {
-    let failed = |action| {
-        move |source| Error::File { action, path: folder.to_path_buf(), source }
-    };
+    let failed = |action| move |source| Error::File { action, path: folder.to_path_buf(), source };
     fs::create_dir_all(folder).map_err(failed("make the folder"))?;
     if fs::read_dir(folder).map_err(failed("read"))?.next().is_some() {
         let source = io::Error::other("the folder is not empty; give the name of a new one");

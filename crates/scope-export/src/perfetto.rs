@@ -186,7 +186,8 @@ impl Writer<'_> {
             }),
             ..TracePacket::default()
         })?;
-        let list = |names: &[&str]| (1..).zip(names).map(|(iid, name)| interned(iid, name)).collect();
+        let list =
+            |names: &[&str]| (1..).zip(names).map(|(iid, name)| interned(iid, name)).collect();
         self.packet(TracePacket {
             sequence_flags: Some(INCREMENTAL_STATE_CLEARED),
             trace_packet_defaults: Some(TracePacketDefaults {

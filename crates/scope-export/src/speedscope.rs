@@ -207,9 +207,11 @@ impl Writer {
 
     /// The thread that is shown first.
     fn busiest(&self) -> usize {
-        let most = self.profiles.iter().enumerate().max_by_key(|(index, profile)| {
-            (profile.events, std::cmp::Reverse(*index))
-        });
+        let most = self
+            .profiles
+            .iter()
+            .enumerate()
+            .max_by_key(|(index, profile)| (profile.events, std::cmp::Reverse(*index)));
         most.map_or(0, |(index, _)| index)
     }
 }

@@ -383,7 +383,13 @@ impl Walk<'_> {
     }
 
     /// Takes an event of a thread that lives.
-    fn follow(&mut self, place: usize, is_new: bool, number: u64, event: &Event) -> Result<(), Error> {
+    fn follow(
+        &mut self,
+        place: usize,
+        is_new: bool,
+        number: u64,
+        event: &Event,
+    ) -> Result<(), Error> {
         let Some(thread) = self.threads.all.get_mut(place).and_then(Option::as_mut) else {
             return Ok(());
         };
@@ -494,8 +500,12 @@ impl Walk<'_> {
 
     /// Everything that is there where the window ends.
     fn finish(mut self, until_ns: u64) -> Result<(), Error> {
-        let mut rest: Vec<Thread> =
-            self.threads.places().into_iter().filter_map(|place| self.threads.take(place)).collect();
+        let mut rest: Vec<Thread> = self
+            .threads
+            .places()
+            .into_iter()
+            .filter_map(|place| self.threads.take(place))
+            .collect();
         rest.sort_unstable_by_key(|thread| thread.index);
         for mut thread in rest {
             thread.pass(until_ns);
@@ -579,7 +589,8 @@ fn close(
     sink: &mut dyn Sink,
 ) -> Result<(), Error> {
     while !thread.calls.is_empty() {
-        let open = state.thread(thread.tid).and_then(|known| known.stack.get(thread.calls.len() - 1));
+        let open =
+            state.thread(thread.tid).and_then(|known| known.stack.get(thread.calls.len() - 1));
         let crosses_gap = open.is_some_and(|open| open.crosses_gap);
         if let Some((call, ending)) = thread.close(end, 0, crosses_gap) {
             sink.take(thread, Item::Leave(&call, &ending))?;
@@ -588,11 +599,7 @@ fn close(
     Ok(())
 }
 
-fn end_syscall(
-    thread: &mut Thread,
-    result: Option<i64>,
-    sink: &mut dyn Sink,
-) -> Result<(), Error> {
+fn end_syscall(thread: &mut Thread, result: Option<i64>, sink: &mut dyn Sink) -> Result<(), Error> {
     let Some((number, since_ns)) = thread.syscall.take() else { return Ok(()) };
     sink.take(
         thread,
@@ -615,11 +622,7 @@ fn change_run(thread: &mut Thread, run: RunState, sink: &mut dyn Sink) -> Result
     sink.take(thread, Item::RunBegins)
 }
 
-fn end_run(
-    thread: &mut Thread,
-    woken_by: Option<Tid>,
-    sink: &mut dyn Sink,
-) -> Result<(), Error> {
+fn end_run(thread: &mut Thread, woken_by: Option<Tid>, sink: &mut dyn Sink) -> Result<(), Error> {
     if matches!(thread.run, RunState::Unknown | RunState::Ended) {
         return Ok(());
     }

@@ -97,7 +97,10 @@ fn window(
         let threads = [Tid(tid)];
         let filter = BlockFilter { threads: Some(&threads), ..BlockFilter::default() };
         let first = timeline.start();
-        if trace.blocks_with(filter, Direction::Forward, trace_block(timeline, first)?).next().is_none()
+        if trace
+            .blocks_with(filter, Direction::Forward, trace_block(timeline, first)?)
+            .next()
+            .is_none()
         {
             let label = reading::label(trace);
             bail!("thread {tid}: not in {label}; scope report {label} lists its threads");
@@ -136,9 +139,7 @@ impl Export<'_> {
             ExportFormat::Firefox => firefox::firefox(timeline, window, folder, at, out),
             ExportFormat::Folded => folded::folded(timeline, window, time, at, out),
             ExportFormat::Flamegraph => folded::flame_graph(timeline, window, time, at, out),
-            ExportFormat::Speedscope => {
-                speedscope::speedscope(timeline, window, folder, at, out)
-            }
+            ExportFormat::Speedscope => speedscope::speedscope(timeline, window, folder, at, out),
             ExportFormat::Otlp => otlp::otlp_file(timeline, window, at, out),
             ExportFormat::Parquet => bail!("parquet is no single file"),
         }?;

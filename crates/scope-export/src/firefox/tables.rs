@@ -109,9 +109,7 @@ pub(super) fn shared(
 
     let nodes = || 1..stacks.len() as Node;
     out.write_all(b"{\"stackTable\":{")?;
-    column(out, "frame", nodes(), |node| {
-        or_null(index_of.get(&stacks.frame(node)).copied())
-    })?;
+    column(out, "frame", nodes(), |node| or_null(index_of.get(&stacks.frame(node)).copied()))?;
     column(out, "prefixOffset", nodes(), |node| match stacks.below(node) {
         ROOT => "0".to_owned(),
         below => (node - below).to_string(),
@@ -186,9 +184,7 @@ pub(super) fn meta(
     let offset = i128::from(manifest.clock.realtime_ns) - i128::from(manifest.clock.monotonic_ns);
     let start_unix_ns = i128::from(manifest.start_ns) + offset;
     let ms = |time_ns| functions::since(time_ns, manifest.start_ns) as f64 / 1e6;
-    let field = |key: &str, label: &str, format: &str| {
-        json!({ "key": key, "label": label, "format": format })
-    };
+    let field = |key: &str, label: &str, format: &str| json!({ "key": key, "label": label, "format": format });
     let display = ["marker-chart", "marker-table", "timeline-overview"];
     let schema = |name: &str, label: &str, fields: Vec<serde_json::Value>| {
         json!({
@@ -197,9 +193,8 @@ pub(super) fn meta(
         })
     };
     let name = manifest.target.executable.rsplit('/').next().unwrap_or_default();
-    let entry = |label: &str, value: u64| {
-        json!({ "label": label, "format": "integer", "value": value })
-    };
+    let entry =
+        |label: &str, value: u64| json!({ "label": label, "format": "integer", "value": value });
     let meta = json!({
         "interval": 1,
         "startTime": start_unix_ns as f64 / 1e6,

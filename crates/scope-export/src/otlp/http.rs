@@ -76,7 +76,8 @@ impl Receiver {
             let answer = Response::decode(answer.as_slice()).unwrap_or_default();
             return match answer.partial_success {
                 Some(part) if part.rejected_spans > 0 => {
-                    let why = format!("{} spans rejected: {}", part.rejected_spans, part.error_message);
+                    let why =
+                        format!("{} spans rejected: {}", part.rejected_spans, part.error_message);
                     Err(self.refused(&why))
                 }
                 _ => Ok(()),

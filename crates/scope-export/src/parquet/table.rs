@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::data_type::{
-    BoolType, ByteArray, ByteArrayType, DataType, Int32Type, Int64Type,
-};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -123,8 +121,11 @@ impl Table {
             Some(writer) => writer,
             None => {
                 let path = self.folder.join(format!("part-{:05}.parquet", self.part));
-                let file = File::create(&path)
-                    .map_err(|source| Error::File { action: "create", path, source })?;
+                let file = File::create(&path).map_err(|source| Error::File {
+                    action: "create",
+                    path,
+                    source,
+                })?;
                 let (schema, properties) = (Arc::clone(&self.schema), Arc::clone(&self.properties));
                 self.writer.insert(SerializedFileWriter::new(file, schema, properties)?)
             }

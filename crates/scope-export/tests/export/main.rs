@@ -1,0 +1,10 @@
+//! Exports of random traces against the timeline and the report, which know nothing of exports.
+
+#[path = "../../../scope-timeline/tests/travel/generate.rs"]
+mod generate;
+#[path = "../../../scope-timeline/tests/travel/store.rs"]
+mod store;
+
+mod formats;
+mod stacks;
+mod walks;
