@@ -4,6 +4,7 @@
 mod at;
 mod bookmark;
 mod dump;
+mod export;
 mod find;
 mod harness;
 mod info;

@@ -267,6 +267,8 @@ impl Writer<'_> {
     }
 
     fn write(mut self, window: &Window, out: &mut dyn Write) -> Result<Summary, Error> {
+        let executable = &self.timeline.trace().manifest().target.executable;
+        let process = json::string(executable.rsplit('/').next().unwrap_or_default());
         out.write_all(b"{\"threads\":[")?;
         for (index, thread) in self.threads.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
@@ -276,7 +278,7 @@ impl Writer<'_> {
             };
             write!(
                 out,
-                "{comma}\n{{\"processType\":\"default\",\"processStartupTime\":0,\"processShutdownTime\":null,\"pausedRanges\":[],\"showMarkersInTimeline\":true,\"name\":{},\"isMainThread\":{},\"pid\":\"{}\",\"tid\":{},\"registerTime\":",
+                "{comma}\n{{\"processType\":\"default\",\"processStartupTime\":0,\"processShutdownTime\":null,\"pausedRanges\":[],\"showMarkersInTimeline\":true,\"processName\":{process},\"name\":{},\"isMainThread\":{},\"pid\":\"{}\",\"tid\":{},\"registerTime\":",
                 json::string(&thread.name),
                 thread.tid.0 == thread.pid.0,
                 thread.pid,

@@ -118,11 +118,16 @@ fn label(timeline: &Timeline<'_>) -> String {
 /// What the picture does not show.
 fn caveats(summary: &Summary) -> Option<String> {
     let mut text = Vec::new();
+    let counted = |count, noun| match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    };
     if summary.lost_events > 0 {
-        text.push(format!("{} events lost: times are lower bounds", summary.lost_events));
+        let lost = counted(summary.lost_events, "event");
+        text.push(format!("{lost} lost: times are lower bounds"));
     }
     if summary.open_calls > 0 {
-        text.push(format!("{} calls had not ended", summary.open_calls));
+        text.push(format!("{} open at the end", counted(summary.open_calls, "call")));
     }
     (!text.is_empty()).then(|| text.join("; "))
 }
@@ -325,7 +330,7 @@ impl Folder {
         }
         let mut event = *event;
         match &mut event.kind {
-            EventKind::Enter { function, inherited, .. } => {
+            EventKind::Enter { function, .. } => {
                 let below = match thread.stack.last() {
                     Some((_, node)) => *node,
                     None => {
@@ -333,7 +338,7 @@ impl Folder {
                         self.stacks.push(ROOT, name)
                     }
                 };
-                self.calls += u64::from(!*inherited);
+                self.calls += 1;
                 let node = self.stacks.push(below, function.0);
                 thread.stack.push((*function, node));
                 *function = FunctionId(node);
