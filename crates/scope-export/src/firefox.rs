@@ -333,7 +333,8 @@ impl Sink for Writer<'_> {
                 self.summary.calls += 1;
                 self.advance(place, thread.now_ns, thread.times.running_ns)?;
                 let below = self.threads[place].stack.last().copied().unwrap_or(ROOT);
-                let stack = self.stacks.push(below, call.function.0);
+                // No table has so many functions; a damaged trace may name them all the same.
+                let stack = self.stacks.push(below, call.function.0.min(LOST - 1));
                 self.threads[place].stack.push(stack);
             }
             Item::Leave(call, ending) => {

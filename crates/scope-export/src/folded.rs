@@ -320,7 +320,8 @@ impl Folder {
                 }
             }
         }
-        if event.tid == Tid(0) || self.only.is_some_and(|only| only != event.tid) {
+        let of_any_thread = event.tid == Tid(0) && matches!(event.kind, EventKind::Gap { .. });
+        if of_any_thread || self.only.is_some_and(|only| only != event.tid) {
             self.profiler.push(event);
             return;
         }
@@ -339,7 +340,8 @@ impl Folder {
                     }
                 };
                 self.calls += 1;
-                let node = self.stacks.push(below, function.0);
+                // No table has so many functions; a damaged trace may name them all the same.
+                let node = self.stacks.push(below, function.0.min(FIRST_NAME - 1));
                 thread.stack.push((*function, node));
                 *function = FunctionId(node);
             }

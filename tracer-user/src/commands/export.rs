@@ -35,10 +35,10 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new("exporting", Some(window.events()));
     let mut export = Export { timeline: &timeline, window, format, args, progress: &mut progress };
     let summary = match (&args.output, &args.endpoint) {
-        (None, Some(endpoint)) => export.to_endpoint(endpoint)?,
-        (Some(path), _) if format == ExportFormat::Parquet => export.to_folder(path)?,
-        (Some(path), _) => export.to_file(path)?,
-        (None, None) => export.to_stdout()?,
+        (None, Some(endpoint)) => export.send(endpoint)?,
+        (Some(path), _) if format == ExportFormat::Parquet => export.write_folder(path)?,
+        (Some(path), _) => export.write_file(path)?,
+        (None, None) => export.write_stdout()?,
     };
     drop(progress);
     tell(args, &summary)?;
@@ -147,7 +147,7 @@ impl Export<'_> {
         Ok(summary)
     }
 
-    fn to_stdout(&mut self) -> anyhow::Result<Summary> {
+    fn write_stdout(&mut self) -> anyhow::Result<Summary> {
         let stdout = io::stdout().lock();
         if self.format == ExportFormat::Perfetto && stdout.is_terminal() {
             bail!("a Perfetto trace is binary and would garble the terminal: use --output FILE");
@@ -157,7 +157,7 @@ impl Export<'_> {
         self.write(&std::env::temp_dir(), &mut out)
     }
 
-    fn to_file(&mut self, path: &Path) -> anyhow::Result<Summary> {
+    fn write_file(&mut self, path: &Path) -> anyhow::Result<Summary> {
         let cannot = || format!("cannot write {}", path.display());
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             // A pipe or a device: there is nothing to replace.
@@ -186,17 +186,17 @@ impl Export<'_> {
     }
 
     #[cfg(feature = "parquet")]
-    fn to_folder(&mut self, path: &Path) -> anyhow::Result<Summary> {
+    fn write_folder(&mut self, path: &Path) -> anyhow::Result<Summary> {
         let at = &mut |done| self.progress.at(done);
         Ok(scope_export::parquet::parquet(self.timeline, &self.window, path, at)?)
     }
 
     #[cfg(not(feature = "parquet"))]
-    fn to_folder(&mut self, _: &Path) -> anyhow::Result<Summary> {
+    fn write_folder(&mut self, _: &Path) -> anyhow::Result<Summary> {
         Err(scope_export::Error::LeftOut { format: "parquet" }.into())
     }
 
-    fn to_endpoint(&mut self, endpoint: &str) -> anyhow::Result<Summary> {
+    fn send(&mut self, endpoint: &str) -> anyhow::Result<Summary> {
         let at = &mut |done| self.progress.at(done);
         Ok(otlp::otlp_http(self.timeline, &self.window, at, endpoint)?)
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::env::temp_dir;
 
 use proptest::prelude::*;
+use scope_export::folded::{self, Time};
 use scope_export::{Summary, Window, chrome, firefox, otlp, perfetto, speedscope};
-use scope_model::EventKind;
+use scope_model::{CallEnd, Event, EventKind, FunctionId, Pid, ThreadName, Tid};
 use scope_timeline::{ProfileOptions, Timeline, profile};
 use serde_json::Value;
 
@@ -230,6 +231,78 @@ proptest! {
     }
 }
 
+/// Events that no recorder writes.
+fn nonsense() -> impl Strategy<Value = Vec<Event>> {
+    let time = prop_oneof![8 => 900..3_000_u64, 1 => any::<u64>(), 1 => Just(u64::MAX)];
+    let function = prop_oneof![9 => 0..6_u32, 1 => any::<u32>()].prop_map(FunctionId);
+    let name = Just(ThreadName([0xff; 16]));
+    let end = (0..6_u8).prop_map(|end| CallEnd::from_number(end).unwrap());
+    let enter = (function.clone(), any::<bool>()).prop_map(|(function, inherited)| {
+        EventKind::Enter { function, return_address: u64::MAX, stack_pointer: 0, inherited }
+    });
+    let leave = (function, end, any::<bool>()).prop_map(|(function, end, crosses_gap)| {
+        EventKind::Leave { function, end, return_value: u64::MAX, crosses_gap }
+    });
+    let gap = (time.clone(), any::<[u32; 3]>()).prop_map(|(until_ns, [entries, exits, others])| {
+        EventKind::Gap { until_ns, entries, exits, others }
+    });
+    let kind = prop_oneof![
+        6 => enter,
+        6 => leave,
+        1 => gap,
+        2 => any::<u16>().prop_map(|cpu| EventKind::SwitchIn { cpu }),
+        2 => (any::<u16>(), any::<u32>())
+            .prop_map(|(cpu, state)| EventKind::SwitchOut { cpu, state }),
+        2 => (0..4_u32).prop_map(|tid| EventKind::Waking { waker: Tid(tid), waker_pid: Pid(0) }),
+        1 => (0..4_u32, name.clone())
+            .prop_map(|(tid, name)| EventKind::ThreadStart { parent: Tid(tid), name }),
+        1 => (any::<u32>(), any::<bool>())
+            .prop_map(|(code, last)| EventKind::ThreadExit { code, last }),
+        1 => name.prop_map(|name| EventKind::Exec { name }),
+        1 => any::<u32>().prop_map(|number| EventKind::SyscallEnter { number }),
+        1 => (any::<u32>(), any::<i64>())
+            .prop_map(|(number, result)| EventKind::SyscallExit { number, result }),
+    ];
+    let event = (time, 0..3_u32, 0..4_u32, kind).prop_map(|(time_ns, pid, tid, kind)| Event {
+        time_ns,
+        pid: Pid(pid),
+        tid: Tid(tid),
+        kind,
+    });
+    prop::collection::vec(event, 0..200)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nonsense_is_exported_as_what_it_says(events in nonsense()) {
+        let stored = store(&events, Form::Hot);
+        let timeline = Timeline::new(&stored.trace);
+        let window = Window::whole(&timeline).unwrap();
+        let (none, folder) = (&mut |_| {}, temp_dir());
+        let mut text = Vec::new();
+        let summary = chrome::chrome(&timeline, &window, none, &mut text).unwrap();
+        prop_assert_eq!(check_chrome(&text).0, summary.calls);
+        let mut text = Vec::new();
+        speedscope::speedscope(&timeline, &window, &folder, none, &mut text).unwrap();
+        prop_assert_eq!(check_speedscope(&text).0, summary.calls);
+        let mut text = Vec::new();
+        firefox::firefox(&timeline, &window, &folder, none, &mut text).unwrap();
+        check_firefox(&text);
+        let mut text = Vec::new();
+        otlp::otlp_file(&timeline, &window, none, &mut text).unwrap();
+        prop_assert_eq!(check_otlp(&text).0, summary.calls);
+        perfetto::perfetto(&timeline, &window, none, &mut Vec::new()).unwrap();
+        folded::folded(&timeline, &window, Time::Wall, none, &mut Vec::new()).unwrap();
+        #[cfg(feature = "parquet")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            scope_export::parquet::parquet(&timeline, &window, folder.path(), none).unwrap();
+        }
+    }
+}
+
 #[cfg(feature = "parquet")]
 #[test]
 fn parquet_goes_into_an_empty_folder_only() {
@@ -248,7 +321,6 @@ fn parquet_goes_into_an_empty_folder_only() {
 
 #[test]
 fn a_thread_that_is_woken_is_linked_to_its_waker() {
-    use scope_model::{Event, FunctionId, Pid, Tid};
     let event = |time_ns, tid, kind| Event { time_ns, pid: Pid(1), tid: Tid(tid), kind };
     let enter = |function| EventKind::Enter {
         function: FunctionId(function),
