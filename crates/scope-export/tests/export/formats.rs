@@ -16,6 +16,12 @@ use crate::store::{FUNCTIONS, Form, forms, store};
 /// Self time of each function by name, ns, if nothing was lost: then it must be the report's.
 type SelfTimes = BTreeMap<String, u64>;
 
+/// Nonsense lasts for centuries.
+fn add(times: &mut SelfTimes, name: String, ns: u64) {
+    let time = times.entry(name).or_default();
+    *time = time.saturating_add(ns);
+}
+
 fn reported(timeline: &Timeline<'_>) -> (SelfTimes, u64) {
     let report = profile(timeline.trace(), ProfileOptions::default()).unwrap();
     let times = report.functions.iter().filter(|function| function.self_ns > 0);
@@ -44,7 +50,7 @@ fn check_speedscope(text: &[u8]) -> (u64, SelfTimes) {
             let at = event["at"].as_i64().unwrap();
             assert!(at >= now, "time runs backward");
             if let Some(top) = stack.last().filter(|_| at > now) {
-                *times.entry(name(*top)).or_default() += (at - now) as u64;
+                add(&mut times, name(*top), at.saturating_sub(now) as u64);
             }
             now = at;
             let frame = event["frame"].as_u64().unwrap() as usize;
@@ -132,7 +138,7 @@ fn check_firefox(text: &[u8]) -> SelfTimes {
             now = time;
             let ns = (weight.as_f64().unwrap() * 1e6).round() as u64;
             if let Some(stack) = stack.as_u64().filter(|_| ns > 0) {
-                *times.entry(function(stack as usize)).or_default() += ns;
+                add(&mut times, function(stack as usize), ns);
             }
         }
     }
@@ -166,7 +172,7 @@ fn check_otlp(text: &[u8]) -> (u64, u64, SelfTimes) {
             if let Some(own) = attribute("scope.self_ns") {
                 let ns: u64 = own["intValue"].as_str().unwrap().parse().unwrap();
                 if ns > 0 {
-                    *times.entry(span["name"].as_str().unwrap().to_owned()).or_default() += ns;
+                    add(&mut times, span["name"].as_str().unwrap().to_owned(), ns);
                 }
             }
         }
@@ -254,7 +260,7 @@ fn nonsense() -> impl Strategy<Value = Vec<Event>> {
         2 => (any::<u16>(), any::<u32>())
             .prop_map(|(cpu, state)| EventKind::SwitchOut { cpu, state }),
         2 => (0..4_u32).prop_map(|tid| EventKind::Waking { waker: Tid(tid), waker_pid: Pid(0) }),
-        1 => (0..4_u32, name.clone())
+        1 => (0..4_u32, name)
             .prop_map(|(tid, name)| EventKind::ThreadStart { parent: Tid(tid), name }),
         1 => (any::<u32>(), any::<bool>())
             .prop_map(|(code, last)| EventKind::ThreadExit { code, last }),
