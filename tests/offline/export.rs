@@ -61,6 +61,16 @@ fn reported(sample: &Sample) -> Totals {
         .collect()
 }
 
+/// The time that each thread ran is in what is found as well.
+fn reported_with_threads(sample: &Sample) -> Totals {
+    let report = sample.json(&["report", "sample.scope", "--json", "--limit", "0"]);
+    let threads = report["threads"].as_array().expect("threads").iter().map(|row| {
+        let on_cpu_ns = row["on_cpu_ns"].as_u64().expect("a number");
+        (format!("(running {})", row["tid"]), (0, Some(on_cpu_ns)))
+    });
+    reported(sample).into_iter().chain(threads).collect()
+}
+
 /// Exports to a file beside the trace; what was printed must begin with the number of calls.
 fn export(sample: &Sample, format: &str) -> PathBuf {
     let text = sample.text(&["export", "sample.scope", "--to", format, "-o", "export"]);
@@ -109,7 +119,7 @@ fn perfetto_is_read_by_its_own_schema() {
     }
     let sample = Sample::new(&busy());
     let path = export(&sample, "perfetto");
-    assert_eq!(found("perfetto", &path, &["10000000"]), reported(&sample));
+    assert_eq!(found("perfetto", &path, &["10000000"]), reported_with_threads(&sample));
     let lossy = Sample::new(&everything());
     let got = found("perfetto", &export(&lossy, "perfetto"), &["10000000"]);
     assert_eq!(got["(events lost)"].0, 1);
@@ -140,7 +150,7 @@ fn parquet_is_read_by_duckdb() {
         return;
     }
     let sample = Sample::new(&busy());
-    assert_eq!(found("duckdb", &export(&sample, "parquet"), &[]), reported(&sample));
+    assert_eq!(found("duckdb", &export(&sample, "parquet"), &[]), reported_with_threads(&sample));
     let lossy = Sample::new(&everything());
     let got = found("duckdb", &export(&lossy, "parquet"), &[]);
     assert_eq!(got["(events lost)"].0, 1);

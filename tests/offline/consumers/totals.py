@@ -3,7 +3,7 @@
 usage: totals.py CONSUMER PATH [ARGUMENT]
 
 The answer is an object by function name: [calls, self time in ns]. `(events lost)` has the number of
-gaps. Everything else that a consumer must find is asserted here.
+gaps, `(running TID)` the time that a thread ran. Everything else that a consumer must find is asserted here.
 """
 
 import base64
@@ -40,6 +40,17 @@ def perfetto(path, end_ns):
     assert flows["begin"] == flows["end"], flows
     assert kinds["generic_kernel_task_state_event"] > 0, kinds
     found = defaultdict(lambda: [0, 0])
+    states = {}
+    for packet in trace.packet:
+        if packet.HasField("generic_kernel_task_state_event"):
+            event = packet.generic_kernel_task_state_event
+            state, since = states.get(event.tid, (None, 0))
+            if state == event.TASK_STATE_RUNNING:
+                found[f"(running {event.tid})"][1] += packet.timestamp - since
+            states[event.tid] = (event.state, packet.timestamp)
+    for tid, (state, since) in states.items():
+        if state == proto.GenericKernelTaskStateEvent.TASK_STATE_RUNNING:
+            found[f"(running {tid})"][1] += start + int(end_ns) - since
     for uuid, list_ in events.items():
         track = tracks[uuid]
         assert track.HasField("thread") or track.parent_uuid in tracks, track
@@ -90,6 +101,13 @@ def duckdb(path):
         """
     ).fetchall()
     found = {name: [calls, ns] for name, calls, ns in found}
+    running = duckdb.sql(
+        f"""
+        select tid, sum(duration)::bigint from read_parquet('{path}/slices/*.parquet')
+        where state = 'running' group by 1
+        """
+    ).fetchall()
+    found |= {f"(running {tid})": [0, ns] for tid, ns in running}
     gaps = duckdb.sql(f"select count(*) from read_parquet('{path}/gaps/*.parquet')").fetchall()[0][0]
     if gaps:
         found["(events lost)"] = [gaps, 0]

@@ -1,5 +1,7 @@
 //! The few messages of Perfetto's trace format that are written, with the field numbers of its
 //! [`.proto` files](https://perfetto.dev/docs/reference/trace-packet-proto).
+//!
+//! They are proto2, where repeated numbers are not packed, and Perfetto's own reader takes them in no other way.
 
 use prost::Message;
 
@@ -146,7 +148,7 @@ pub(super) struct ThreadDescriptor {
 /// `TrackEvent`
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TrackEvent {
-    #[prost(uint64, repeated, tag = "3")]
+    #[prost(uint64, repeated, packed = "false", tag = "3")]
     pub category_iids: Vec<u64>,
     #[prost(message, repeated, tag = "4")]
     pub debug_annotations: Vec<DebugAnnotation>,

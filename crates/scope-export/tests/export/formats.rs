@@ -183,6 +183,71 @@ fn check_otlp(text: &[u8]) -> (u64, u64, SelfTimes) {
     (calls, open, times)
 }
 
+/// The fields of a protobuf message: number, and value or bytes.
+fn fields(mut bytes: &[u8]) -> Vec<(u64, u64, &[u8])> {
+    fn varint(bytes: &mut &[u8]) -> u64 {
+        let mut value = 0;
+        for shift in (0..).step_by(7) {
+            let (byte, rest) = bytes.split_first().unwrap();
+            *bytes = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        value
+    }
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let tag = varint(&mut bytes);
+        let (value, length) = match tag & 7 {
+            0 => (varint(&mut bytes), 0),
+            1 => (0, 8),
+            2 => (0, varint(&mut bytes) as usize),
+            wire => panic!("no wire type of these messages: {wire}"),
+        };
+        let (inside, rest) = bytes.split_at(length);
+        fields.push((tag >> 3, value, inside));
+        bytes = rest;
+    }
+    fields
+}
+
+/// Slices of calls that begin, and those that do not end.
+fn check_perfetto(bytes: &[u8]) -> (u64, u64) {
+    let (mut begun, mut open) = (0, BTreeMap::new());
+    for (_, _, packet) in fields(bytes) {
+        for (_, _, event) in fields(packet).into_iter().filter(|(field, _, _)| *field == 11) {
+            let event = fields(event);
+            let value = |number: u64| {
+                event.iter().find(|(field, _, _)| *field == number).map(|(_, value, _)| *value)
+            };
+            let depth: &mut i64 = open.entry(value(11)).or_default();
+            match value(9) {
+                Some(1) => {
+                    *depth += 1;
+                    begun += u64::from(value(3) == Some(1));
+                }
+                Some(2) => *depth -= 1,
+                _ => {}
+            }
+            assert!(*depth >= 0, "an end without a begin");
+        }
+    }
+    (begun, open.values().sum::<i64>() as u64)
+}
+
+#[cfg(feature = "parquet")]
+fn check_parquet(folder: &std::path::Path) -> u64 {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let parts = std::fs::read_dir(folder.join("calls")).unwrap();
+    let rows = |path| {
+        let file = std::fs::File::open(path).unwrap();
+        SerializedFileReader::new(file).unwrap().metadata().file_metadata().num_rows() as u64
+    };
+    parts.map(|part| rows(part.unwrap().path())).sum()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -224,6 +289,15 @@ proptest! {
 
         let mut bytes = Vec::new();
         same(perfetto::perfetto(&timeline, &window, none, &mut bytes).unwrap());
+        prop_assert_eq!(check_perfetto(&bytes), (summary.calls, summary.open_calls));
+
+        #[cfg(feature = "parquet")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let to = folder.path();
+            same(scope_export::parquet::parquet(&timeline, &window, to, none).unwrap());
+            prop_assert_eq!(check_parquet(to), summary.calls);
+        }
 
         let (reported, lost) = reported(&timeline);
         prop_assert_eq!(&from_speedscope, &from_firefox);
@@ -299,7 +373,9 @@ proptest! {
         let mut text = Vec::new();
         otlp::otlp_file(&timeline, &window, none, &mut text).unwrap();
         prop_assert_eq!(check_otlp(&text).0, summary.calls);
-        perfetto::perfetto(&timeline, &window, none, &mut Vec::new()).unwrap();
+        let mut bytes = Vec::new();
+        perfetto::perfetto(&timeline, &window, none, &mut bytes).unwrap();
+        prop_assert_eq!(check_perfetto(&bytes).0, summary.calls);
         folded::folded(&timeline, &window, Time::Wall, none, &mut Vec::new()).unwrap();
         #[cfg(feature = "parquet")]
         {
