@@ -532,3 +532,20 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn a_damaged_trace_is_told_and_leaves_no_file() {
+    let sample = Sample::unfinished(&busy());
+    let segment = sample.path().join("segments/00000000.seg");
+    let mut bytes = std::fs::read(&segment).expect("a hot segment");
+    // Past the headers of the file and of its first block.
+    bytes[8_192] ^= 0xff;
+    std::fs::write(&segment, bytes).expect("it can be written");
+    for format in ["perfetto", "folded", "firefox", "parquet"] {
+        let arguments = ["export", "sample.scope", "--to", format, "-o", format];
+        let (status, message) = fail(sample.command(&arguments));
+        assert_eq!(status, Some(1), "{message}");
+        assert!(message.contains("scope verify"), "{message}");
+        assert!(!sample.path().with_file_name(format).is_file());
+    }
+}

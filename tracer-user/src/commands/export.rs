@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::error::ErrorKind;
 use scope_export::folded::Time;
-use scope_export::{Summary, Window, chrome, firefox, folded, otlp, perfetto, speedscope};
+use scope_export::{Error, Summary, Window, chrome, firefox, folded, otlp, perfetto, speedscope};
 use scope_model::Tid;
 use scope_store::{BlockFilter, Direction};
 use scope_timeline::{Place, Timeline};
@@ -142,7 +142,8 @@ impl Export<'_> {
             ExportFormat::Speedscope => speedscope::speedscope(timeline, window, folder, at, out),
             ExportFormat::Otlp => otlp::otlp_file(timeline, window, at, out),
             ExportFormat::Parquet => bail!("parquet is no single file"),
-        }?;
+        };
+        let summary = summary.map_err(|error| failed(timeline, error))?;
         out.flush()?;
         Ok(summary)
     }
@@ -188,17 +189,27 @@ impl Export<'_> {
     #[cfg(feature = "parquet")]
     fn write_folder(&mut self, path: &Path) -> anyhow::Result<Summary> {
         let at = &mut |done| self.progress.at(done);
-        Ok(scope_export::parquet::parquet(self.timeline, &self.window, path, at)?)
+        scope_export::parquet::parquet(self.timeline, &self.window, path, at)
+            .map_err(|error| failed(self.timeline, error))
     }
 
     #[cfg(not(feature = "parquet"))]
     fn write_folder(&mut self, _: &Path) -> anyhow::Result<Summary> {
-        Err(scope_export::Error::LeftOut { format: "parquet" }.into())
+        Err(Error::LeftOut { format: "parquet" }.into())
     }
 
     fn send(&mut self, endpoint: &str) -> anyhow::Result<Summary> {
         let at = &mut |done| self.progress.at(done);
-        Ok(otlp::otlp_http(self.timeline, &self.window, at, endpoint)?)
+        otlp::otlp_http(self.timeline, &self.window, at, endpoint)
+            .map_err(|error| failed(self.timeline, error))
+    }
+}
+
+/// What to say of an export that failed.
+fn failed(timeline: &Timeline<'_>, error: Error) -> anyhow::Error {
+    match error {
+        Error::Timeline(error) => reading::travel_error(timeline.trace(), error),
+        error => error.into(),
     }
 }
 
