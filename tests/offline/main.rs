@@ -5,6 +5,7 @@ mod at;
 mod bookmark;
 mod code;
 mod dump;
+mod export;
 mod find;
 mod harness;
 mod info;

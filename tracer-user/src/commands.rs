@@ -12,6 +12,7 @@ pub mod code;
 pub mod completions;
 pub mod doctor;
 pub mod dump;
+pub mod export;
 pub mod find;
 pub mod floor;
 pub mod info;
@@ -57,6 +58,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Step(args) => step::run(&args),
         Command::Find(args) => find::run(&args),
         Command::Bookmark(args) => bookmark::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Pack(args) => pack::run(&args),
