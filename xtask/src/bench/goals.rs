@@ -51,7 +51,10 @@ mod tests {
         ];
         show("goals", &goals, &mut results);
         let text = results.to_string();
-        let of = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        let of = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+            line.trim_end().to_owned()
+        };
         assert!(of("fast").ends_with("≤ 1.00"), "{text}");
         assert!(of("slow").ends_with("missed"), "{text}");
         assert!(of("many").ends_with("not run"), "{text}");
