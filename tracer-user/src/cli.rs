@@ -3,6 +3,8 @@
 //! Nothing is done here. What an argument means is checked by its value parser ([`values`]), so
 //! that wrong usage is told apart from work that failed: it ends with status 2.
 
+mod code;
+mod export;
 pub mod values;
 
 use std::ffi::OsString;
@@ -17,6 +19,9 @@ use scope_symbols::sources::SourceMap;
 use scope_timeline::{Move, Place};
 
 use crate::record::trigger::Condition;
+
+pub use code::{CodeArgs, CodeFormat, CodeView, SourceArgs};
+pub use export::{ExportArgs, ExportFormat, ExportTime, ExportTo};
 
 /// Record every call of a running process and see where its time went.
 #[derive(Debug, Parser)]
@@ -128,156 +133,6 @@ impl SourceOptions {
         }
         map
     }
-}
-
-/// Arguments of `scope code`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  scope code 1234.scope                      what is known of the code
-  scope code 1234.scope db::commit --cfg --format dot | dot -Tsvg -o commit.svg
-  scope code 1234.scope db::commit --callers who called it, and from which lines
-  scope code target/release/server --metrics --limit 20")]
-pub struct CodeArgs {
-    /// A trace, or a program or library.
-    #[arg(value_hint = ValueHint::AnyPath)]
-    pub target: PathBuf,
-    /// Functions whose readable name matches.
-    #[arg(value_name = "FUNCTION")]
-    pub function: Option<String>,
-    /// What to show.
-    #[command(flatten)]
-    pub view: CodeViews,
-    /// Folder with patterns of your own, as docs/sources.md describes them; may be repeated.
-    #[arg(long = "pattern-dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub pattern_dirs: Vec<PathBuf>,
-    /// Where sources are; of a trace they are inside.
-    #[command(flatten)]
-    pub sources: SourceOptions,
-    /// How to print it.
-    #[arg(long, value_enum, default_value_t = CodeFormat::Text)]
-    pub format: CodeFormat,
-    /// The same as --format json.
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
-    /// With --metrics: print at most this many functions; 0: all.
-    #[arg(long, default_value_t = 30, value_name = "N")]
-    pub limit: usize,
-}
-
-/// Arguments of `scope source`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Example: scope source 1234.scope db::commit")]
-pub struct SourceArgs {
-    /// The trace.
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub trace: PathBuf,
-    /// Functions whose readable name matches.
-    #[arg(value_name = "FUNCTION")]
-    pub function: String,
-    /// Print one JSON document.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What `scope code` shows, at most one.
-#[derive(Clone, Debug, Args)]
-#[group(multiple = false)]
-pub struct CodeViews {
-    /// Control flow of FUNCTION.
-    #[arg(long)]
-    pub cfg: bool,
-    /// Data flow of FUNCTION: which definition each use sees.
-    #[arg(long)]
-    pub dfg: bool,
-    /// Code property graph of FUNCTION: syntax, control flow, data flow and calls in one.
-    #[arg(long)]
-    pub cpg: bool,
-    /// Syntax tree of FUNCTION.
-    #[arg(long)]
-    pub ast: bool,
-    /// Who calls FUNCTION: in the sources, and as it was recorded.
-    #[arg(long)]
-    pub callers: bool,
-    /// Whom FUNCTION calls: in the sources, and as it was recorded.
-    #[arg(long)]
-    pub callees: bool,
-    /// Complexity and size of functions.
-    #[arg(long)]
-    pub metrics: bool,
-    /// Places in functions that deserve a look.
-    #[arg(long)]
-    pub patterns: bool,
-    /// How many of the recorded calls are tied to a node, and why the others are not.
-    #[arg(long)]
-    pub coverage: bool,
-}
-
-impl CodeViews {
-    /// The one that was chosen.
-    #[must_use]
-    pub fn chosen(&self) -> Option<CodeView> {
-        let views = [
-            (self.cfg, CodeView::Cfg),
-            (self.dfg, CodeView::Dfg),
-            (self.cpg, CodeView::Cpg),
-            (self.ast, CodeView::Ast),
-            (self.callers, CodeView::Callers),
-            (self.callees, CodeView::Callees),
-            (self.metrics, CodeView::Metrics),
-            (self.patterns, CodeView::Patterns),
-            (self.coverage, CodeView::Coverage),
-        ];
-        views.into_iter().find_map(|(chosen, view)| chosen.then_some(view))
-    }
-}
-
-/// A view of `scope code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodeView {
-    /// Control flow.
-    Cfg,
-    /// Data flow.
-    Dfg,
-    /// Code property graph.
-    Cpg,
-    /// Syntax tree.
-    Ast,
-    /// Calls of the function.
-    Callers,
-    /// Calls from the function.
-    Callees,
-    /// Numbers.
-    Metrics,
-    /// Findings.
-    Patterns,
-    /// Calls with and without nodes.
-    Coverage,
-}
-
-impl CodeView {
-    /// It is a graph.
-    #[must_use]
-    pub const fn is_graph(self) -> bool {
-        self.needs_function()
-    }
-
-    /// It is of one function.
-    #[must_use]
-    pub const fn needs_function(self) -> bool {
-        !matches!(self, Self::Metrics | Self::Patterns | Self::Coverage)
-    }
-}
-
-/// How `scope code` prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CodeFormat {
-    /// For people.
-    Text,
-    /// Graphs in Graphviz' language.
-    Dot,
-    /// For programs.
-    Json,
 }
 
 /// Arguments of `scope trace`.
@@ -613,109 +468,6 @@ pub struct BookmarkArgs {
     pub json: bool,
 }
 
-/// Arguments of `scope export`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = format!("{MOMENTS}\n\n\
-Examples:\n  scope export 1234.scope --to perfetto -o slow.pftrace\n  \
-scope export 1234.scope --to flamegraph --time off-cpu --thread 1240 > slow.svg\n  \
-scope export 1234.scope --to perfetto --from 1.5s --to @slow -o slow.pftrace\n  \
-scope export 1234.scope --to otlp --endpoint http://localhost:4318"))]
-#[command(override_usage = "\
-scope export [OPTIONS] --to <FORMAT> [--from <TIME>] [--to <TIME>] <TRACE>")]
-pub struct ExportArgs {
-    /// The trace.
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub trace: PathBuf,
-    /// The format: perfetto, chrome, firefox, folded, flamegraph, speedscope, parquet or otlp. Given a
-    /// second time: the moment to export up to.
-    #[arg(long, required = true, value_name = "FORMAT|TIME", allow_hyphen_values = true)]
-    pub to: Vec<ExportTo>,
-    /// The moment to export from; the start. Calls that are open there are cut, and say so.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub from: Option<Place>,
-    /// Only this thread.
-    #[arg(long, value_name = "TID")]
-    pub thread: Option<u32>,
-    /// File to write; for parquet a folder. Without it the export goes to standard output.
-    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    pub output: Option<PathBuf>,
-    /// With folded and flamegraph: which time of the calls.
-    #[arg(long, value_enum, default_value_t = ExportTime::Wall, value_name = "KIND")]
-    pub time: ExportTime,
-    /// With otlp: send the spans to the collector at this address, for example http://localhost:4318.
-    #[arg(long, value_name = "URL", conflicts_with = "output")]
-    pub endpoint: Option<String>,
-}
-
-/// What an export leads to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ExportTo {
-    /// A format.
-    Format(ExportFormat),
-    /// The end of the window.
-    Moment(Place),
-}
-
-impl std::str::FromStr for ExportTo {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(format) = ExportFormat::from_str(text, false) {
-            return Ok(Self::Format(format));
-        }
-        let formats: Vec<_> = ExportFormat::value_variants()
-            .iter()
-            .filter_map(ValueEnum::to_possible_value)
-            .map(|value| value.get_name().to_owned())
-            .collect();
-        text.parse()
-            .map(Self::Moment)
-            .map_err(|error| format!("no format ({}), and no moment: {error}", formats.join(", ")))
-    }
-}
-
-/// Formats of other tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// Perfetto's protobuf.
-    Perfetto,
-    /// Chrome's JSON.
-    Chrome,
-    /// Firefox Profiler's processed profile.
-    Firefox,
-    /// Folded stacks.
-    Folded,
-    /// A flame graph, as SVG.
-    Flamegraph,
-    /// speedscope's JSON.
-    Speedscope,
-    /// A folder of Parquet tables.
-    Parquet,
-    /// OpenTelemetry spans.
-    Otlp,
-}
-
-/// Which time of the calls stacks are weighed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportTime {
-    /// All of it.
-    Wall,
-    /// On a CPU.
-    OnCpu,
-    /// Off the CPU, waiting for one included.
-    OffCpu,
-}
-
-/// Ends the program for wrong usage that only the command itself can see.
-pub fn wrong_usage(command: &str, kind: ErrorKind, message: &str) -> ! {
-    let mut cli = Cli::command();
-    cli.build();
-    match cli.find_subcommand_mut(command) {
-        Some(command) => command.error(kind, message).exit(),
-        None => cli.error(kind, message).exit(),
-    }
-}
-
 /// Arguments of `scope info`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: scope info 1234.scope")]
@@ -798,6 +550,16 @@ pub struct ManArgs {
     /// Folder to write into.
     #[arg(value_hint = ValueHint::DirPath)]
     pub folder: PathBuf,
+}
+
+/// Ends the program for wrong usage that only the command itself can see.
+pub fn wrong_usage(command: &str, kind: ErrorKind, message: &str) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    match cli.find_subcommand_mut(command) {
+        Some(command) => command.error(kind, message).exit(),
+        None => cli.error(kind, message).exit(),
+    }
 }
 
 #[cfg(test)]
