@@ -99,8 +99,8 @@ impl Keeper {
     ///
     /// When the trace cannot be written. A source that is not there is none.
     pub fn sources(&mut self) -> Result<(), CodeError> {
-        let sources = self.gather.read()?;
-        write_part(&self.trace, sources::PART, &sources.encode()?)?;
+        let content = self.gather.read()?.encode()?;
+        write_part(&self.trace, sources::PART, &content)?;
         Ok(())
     }
 }
@@ -173,7 +173,7 @@ impl Gather {
     }
 
     /// Reads what is wanted; all that was read so far.
-    pub(crate) fn read(&mut self) -> Result<Sources, CodeError> {
+    pub(crate) fn read(&mut self) -> Result<&Sources, CodeError> {
         for module in &mut self.modules {
             let wanted: Vec<_> = std::mem::take(&mut module.wanted).into_iter().collect();
             let found: Vec<_> = wanted
@@ -188,7 +188,12 @@ impl Gather {
                 add(&mut self.sources, &file, language, &found)?;
             }
         }
-        Ok(self.sources.clone())
+        Ok(&self.sources)
+    }
+
+    /// All that was read.
+    pub(crate) fn into_sources(self) -> Sources {
+        self.sources
     }
 
     fn of(&mut self, id: ModuleId) -> Option<&mut GatheredModule> {

@@ -69,7 +69,8 @@ impl CodeMap {
         if extent == Extent::Bodies {
             gather.bodies(functions);
         }
-        let sources = gather.read()?;
+        gather.read()?;
+        let sources = gather.into_sources();
         let only = LoadedModule { module: module.id, bias: 0 };
         let layout = Layout { pid: scope_model::Pid(0), since_ns: 0, modules: vec![only] };
         Ok(Self {
