@@ -18,7 +18,7 @@ use super::code::subject::{as_recorded, of_binary};
 use super::trace;
 use crate::cli::ListArgs;
 use crate::output::table::{Align, Table, terminal_width};
-use crate::output::units::{count, counted, printable};
+use crate::output::units::{self, count, counted, printable};
 use crate::output::{self, style};
 use crate::record::target::{self, Files};
 
@@ -181,9 +181,9 @@ impl<'a> Listing<'a> {
                 if row.chosen { "yes" } else { "" }.to_owned(),
                 count(row.size),
                 count(u64::from(row.inlined_copies)),
-                row.file.zip(row.line).map_or_else(String::new, |(file, line)| {
-                    format!("{}:{line}", file.rsplit('/').next().unwrap_or(file))
-                }),
+                row.file
+                    .zip(row.line)
+                    .map_or_else(String::new, |(file, line)| units::place(file, line)),
                 match &row.reason {
                     Some(reason) => format!("{}: {reason}", row.name),
                     None => row.name.to_owned(),

@@ -13,6 +13,7 @@ use scope_store::Trace;
 use serde::Serialize;
 
 use super::reading;
+use crate::output::units;
 
 /// A trace, and the nodes in it.
 pub struct Nodes<'t> {
@@ -36,8 +37,7 @@ pub struct CallOrigin {
 impl CallOrigin {
     /// The end of the path and the line, for a person.
     pub fn short(&self) -> Option<String> {
-        let file = self.call_file.as_deref()?;
-        Some(format!("{}:{}", file.rsplit('/').next().unwrap_or(file), self.call_line?))
+        Some(units::place(self.call_file.as_deref()?, self.call_line?))
     }
 }
 

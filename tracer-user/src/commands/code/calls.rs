@@ -14,7 +14,7 @@ use super::subject::Subject;
 use crate::cli::{CodeFormat, CodeView};
 use crate::commands::reading::{self, Next};
 use crate::output::table::{Align, Table, terminal_width};
-use crate::output::units::{count, duration, printable};
+use crate::output::units::{self, count, duration, printable};
 use crate::output::{json, style};
 
 /// The JSON of a function. Its names are a contract: fields are added, never renamed or removed.
@@ -255,10 +255,11 @@ fn text(out: &mut impl Write, documents: &[Document]) -> anyhow::Result<()> {
             ("function", Align::Left),
         ]);
         for row in &document.calls {
-            let place =
-                row.file.as_deref().zip(row.line).map_or_else(String::new, |(file, line)| {
-                    format!("{}:{line}", file.rsplit('/').next().unwrap_or(file))
-                });
+            let place = row
+                .file
+                .as_deref()
+                .zip(row.line)
+                .map_or_else(String::new, |(file, line)| units::place(file, line));
             table.row(vec![
                 row.calls.map_or_else(|| "-".to_owned(), count),
                 row.total_ns

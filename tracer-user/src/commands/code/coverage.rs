@@ -14,7 +14,7 @@ use crate::cli::CodeFormat;
 use crate::commands::reading::{self, Next};
 use crate::output::json;
 use crate::output::table::{Align, Table, terminal_width};
-use crate::output::units::{count, counted};
+use crate::output::units::{self, count, counted};
 
 /// The JSON. Its names are a contract: fields are added, never renamed or removed.
 #[derive(Debug, Serialize)]
@@ -93,10 +93,7 @@ pub fn write(out: &mut impl Write, subject: &Subject, format: CodeFormat) -> any
             table.row(vec![
                 count(place.calls),
                 place.reason.text().to_owned(),
-                at.map_or_else(
-                    || "-".to_owned(),
-                    |(file, line)| format!("{}:{line}", file.rsplit('/').next().unwrap_or(file)),
-                ),
+                at.map_or_else(|| "-".to_owned(), |(file, line)| units::place(file, line)),
                 place.function.clone(),
             ]);
         }

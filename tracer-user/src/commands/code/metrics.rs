@@ -12,7 +12,7 @@ use super::subject::Subject;
 use crate::cli::CodeFormat;
 use crate::output::json;
 use crate::output::table::{Align, Table, terminal_width};
-use crate::output::units::{count, counted};
+use crate::output::units::{self, count, counted};
 
 /// The JSON. Its names are a contract: fields are added, never renamed or removed.
 #[derive(Debug, Serialize)]
@@ -120,7 +120,6 @@ fn table(rows: &[Row<'_>]) -> Table {
     for row in rows {
         let Metrics { cyclomatic, cognitive, nesting, loops, calls, lines, .. } = row.metrics;
         let number = |number: u32| count(u64::from(number));
-        let file = row.file.rsplit('/').next().unwrap_or(&row.file);
         table.row(vec![
             number(cyclomatic),
             number(cognitive),
@@ -130,7 +129,7 @@ fn table(rows: &[Row<'_>]) -> Table {
             number(calls),
             number(row.fan_in),
             number(row.fan_out),
-            format!("{file}:{}", row.line),
+            units::place(&row.file, row.line),
             row.name.to_owned(),
         ]);
     }

@@ -9,7 +9,7 @@ use scope_timeline::{FunctionProfile, Profile, ThreadProfile};
 use crate::commands::reading;
 use crate::output::style;
 use crate::output::table::{Align, Table, terminal_width};
-use crate::output::units::{count, counted, duration};
+use crate::output::units::{self, count, counted, duration};
 
 /// Writes the report of a profile whose functions are in the order to show, `limit` at most.
 pub fn write(
@@ -104,9 +104,7 @@ fn functions(trace: &Trace, profile: &Profile, functions: &[FunctionProfile]) ->
 fn declared(trace: &Trace, function: &FunctionProfile) -> String {
     let known = reading::function(trace, function.id);
     let place = known.and_then(|known| known.file.as_deref().zip(known.line));
-    place.map_or_else(String::new, |(file, line)| {
-        format!("{}:{line}", file.rsplit('/').next().unwrap_or(file))
-    })
+    place.map_or_else(String::new, |(file, line)| units::place(file, line))
 }
 
 fn row(function: &FunctionProfile, place: String, name: String) -> Vec<String> {
