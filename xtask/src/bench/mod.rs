@@ -33,7 +33,12 @@ enum Bench {
     Capture(Common),
     /// How long the tables of a binary and the graphs of sources take, beside tree-sitter's parse,
     /// addr2line and llvm-symbolizer.
-    Code(Common),
+    Code {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: code::Options,
+    },
     /// Part of `code`: loads tables, and prints the time and the memory that it takes.
     #[command(hide = true)]
     CodeIndex(code::index::Options),
@@ -63,7 +68,7 @@ struct Common {
 /// Runs a bench.
 pub fn run(options: &Options) -> Result<()> {
     // What these benches time runs in this process, and `cargo xtask` is not optimised.
-    if cfg!(debug_assertions) && matches!(options.bench, Bench::Store { .. } | Bench::Code(_)) {
+    if cfg!(debug_assertions) && matches!(options.bench, Bench::Store { .. } | Bench::Code { .. }) {
         return project::run(
             Command::new(env!("CARGO"))
                 .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
@@ -73,7 +78,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (results, common) = match &options.bench {
         Bench::Capture(common) => (capture::run(common.rounds)?, common),
         Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
-        Bench::Code(common) => (code::run(common.rounds)?, common),
+        Bench::Code { common, options } => (code::run(options, common.rounds)?, common),
         Bench::CodeIndex(options) => return code::index::run(options),
         Bench::StoreMemory(options) => return store::memory::run(options),
     };

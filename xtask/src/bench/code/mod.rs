@@ -11,7 +11,7 @@ mod program;
 mod sources;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use object::{Object as _, ObjectSection as _};
@@ -37,12 +37,25 @@ const GOALS: [(&str, Goal); 3] = [
     ("graphs_over_parse", Goal::AtLeast(0.6)),
 ];
 
+/// Options of `cargo xtask bench code`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Measure this binary, of whatever size, in place of the program that is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
 /// Runs the bench.
-pub fn run(rounds: u32) -> Result<Results> {
+pub fn run(options: &Options, rounds: u32) -> Result<Results> {
     let folder = target_dir().join("bench-code");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    progress("building a program of 20,000 functions, which takes minutes the first time");
-    let binary = program::build(&folder, program::LARGE)?;
+    let (binary, functions) = match &options.binary {
+        Some(binary) => (binary.canonicalize().context("there is no such binary")?, 1),
+        None => {
+            progress("building a program of 20,000 functions: takes minutes the first time");
+            (program::build(&folder, program::LARGE)?, FUNCTIONS)
+        }
+    };
     let corpus = Corpus::read(&sources::CRATES)?;
     stay_on_two_cpus()?;
     let mut results = Results::default();
@@ -50,7 +63,7 @@ pub fn run(rounds: u32) -> Result<Results> {
         let load = load.split_whitespace().next().unwrap_or_default().to_owned();
         results.remark(format!("load average before the run: {load}"));
     }
-    let effort = Effort { rounds, lookups: LOOKUPS, functions: FUNCTIONS };
+    let effort = Effort { rounds, lookups: LOOKUPS, functions };
     measure(&folder, &binary, &corpus, effort, &mut results)?;
     goals::show("goals", &GOALS, &mut results);
     Ok(results)

@@ -34,7 +34,7 @@ pub struct Size {
 
 /// A little more than 20,000 functions with code: a copy of all four modules is some 400, with the
 /// instances of generic functions that come with it.
-pub const LARGE: Size = Size { parts: 8, copies: 6 };
+pub const LARGE: Size = Size { parts: 17, copies: 6 };
 
 /// Writes and builds the program below a folder; where it is.
 pub fn build(folder: &Path, size: Size) -> Result<PathBuf> {
