@@ -82,7 +82,8 @@ impl Durations {
         self.keep(ns);
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    /// Takes those of `other` in.
+    pub fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.sum_ns += other.sum_ns;
         self.min_ns = self.min_ns.min(other.min_ns);
