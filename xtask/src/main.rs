@@ -9,6 +9,8 @@ mod demo;
 mod ebpf;
 mod install;
 mod project;
+mod pty;
+mod screens;
 mod test;
 mod tidy;
 
