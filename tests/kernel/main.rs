@@ -22,5 +22,6 @@ mod processes;
 mod recovery;
 mod safety;
 mod start;
+mod terminal;
 mod time;
 mod unwinding;

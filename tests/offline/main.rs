@@ -15,5 +15,6 @@ mod pack;
 mod replay;
 mod report;
 mod step;
+mod terminal;
 mod usage;
 mod verify;

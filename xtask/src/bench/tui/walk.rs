@@ -14,12 +14,12 @@ pub enum Walk {
     Short,
 }
 
-/// Keys at each zoom: along the timeline, steps both ways, other threads, rows of the pane. Those that
-/// go back come after those that go forward, so that the place stays about the same.
-const KEYS: [&str; 20] = [
-    "l", "l", "h", "h", "n", "n", "N", "s", "s", "S", "f", "F", "}", "{", "J", "K", "j", "j", "k",
-    "u",
-];
+/// Keys at every zoom: along the timeline and a step, both ways.
+const ALWAYS: [&str; 4] = ["l", "h", "n", "N"];
+/// Keys of which every zoom has two in turn: the other steps, calls of the same function, threads, rows
+/// of the pane, the caller.
+const IN_TURN: [[&str; 2]; 6] =
+    [["s", "S"], ["f", "F"], ["}", "{"], ["J", "K"], ["j", "k"], ["u", "d"]];
 /// The panes.
 const PANES: [&str; 5] = ["1", "2", "3", "4", "5"];
 /// The shortest range that the UI shows is about so long, ns.
@@ -36,7 +36,7 @@ pub fn walk(stage: &mut Stage, walk: Walk, (round, rounds): (u32, u32)) -> Resul
         stage.press("0")?;
         let mut zooms = 0;
         loop {
-            for key in KEYS {
+            for key in ALWAYS.iter().chain(&IN_TURN[zooms % IN_TURN.len()]) {
                 stage.press(key)?;
             }
             if stage.model.range.length() <= NANOSECONDS || zooms == MOST_ZOOMS {
