@@ -216,13 +216,20 @@ fn a_trace_without_code_says_so() {
 #[test]
 fn code_that_comes_later_is_found() {
     let stored = recorded_until(true, None);
-    let hidden = stored.path.with_extension("hidden");
-    std::fs::rename(stored.path.join("code"), &hidden).unwrap();
+    let parts =
+        || std::fs::read_dir(stored.path.join("code")).unwrap().map(|file| file.unwrap().path());
+    let parts: Vec<_> =
+        parts().filter(|path| path.extension().is_some_and(|end| end == "part")).collect();
+    for part in &parts {
+        std::fs::rename(part, part.with_extension("hidden")).unwrap();
+    }
     let stage = Stage::new(&stored);
     let code = Arc::new(Code::new(stored.path.clone()));
     let look = || code.text(&stage.model.facts, FunctionId(0), None);
     assert_eq!(look().unwrap_err(), "the trace has no tables of the module");
-    std::fs::rename(&hidden, stored.path.join("code")).unwrap();
+    for part in &parts {
+        std::fs::rename(part.with_extension("hidden"), part).unwrap();
+    }
     let begin = std::time::Instant::now();
     while look().is_err() {
         assert!(begin.elapsed().as_secs() < 60, "it is never looked for again");
