@@ -43,7 +43,7 @@ pub struct Options {
     /// The trace.
     pub path: PathBuf,
     /// Its sources.
-    pub sources: Box<dyn SourceView>,
+    pub sources: Arc<dyn SourceView>,
     /// Its marks.
     pub marks: BTreeMap<String, Mark>,
     /// Where marks are kept.
@@ -126,9 +126,9 @@ pub fn run(mut options: Options) -> Result<(), TuiError> {
         Worker::start(trace, sources, grows, move |reply| drop(tell.send(Happened::Reply(reply))))
             .map_err(TuiError::Thread)
     };
-    let screen_worker = worker(trace, options.sources, true)?;
+    let screen_worker = worker(trace, Arc::clone(&options.sources), true)?;
     // Ways and long searches have a thread of their own: the screen is answered meanwhile.
-    let long_worker = worker(long_trace, Box::new(crate::source::NoSources), false)?;
+    let long_worker = worker(long_trace, options.sources, false)?;
     let _watcher = config_path.as_deref().and_then(|path| watch(path, tell.clone()));
     let signals = watch_signals(tell.clone())?;
 

@@ -9,6 +9,7 @@
 //! Absent here: recording and all that needs privilege, and SQL.
 
 mod app;
+pub mod code;
 pub mod config;
 pub mod focus;
 pub mod keys;

@@ -33,10 +33,10 @@ use crate::focus::{Focus, Jumps};
 use crate::keys::{Action, Key};
 use crate::query::{
     Bar, Executions, Facts, Finds, Flames, Functions, Hits, Picture, Query, SLOTS, Totals, Tree,
-    travel::Destination,
+    Which, travel::Destination,
 };
 use crate::session::{Mark, Session};
-use crate::source::SourceText;
+use crate::source::{LineCost, SourceText};
 use crate::theme::Theme;
 use layout::Regions;
 
@@ -180,7 +180,9 @@ pub struct Answers {
     /// Calls of a function.
     pub executions: Option<Answered<Arc<Executions>>>,
     /// A function's text.
-    pub source: Option<Answered<Option<Arc<SourceText>>>>,
+    pub source: Option<Answered<Result<Arc<SourceText>, String>>>,
+    /// What the lines of a function cost.
+    pub lines: Option<Answered<Arc<Vec<LineCost>>>>,
     /// Where the last condition that was searched for holds.
     pub hits: Option<Answered<Arc<Hits>>>,
     /// Times of functions.
@@ -209,8 +211,8 @@ struct Going {
 pub struct Selected {
     /// In the calls; `None`: where the focus is.
     pub calls: Option<usize>,
-    /// First line of the source.
-    pub source: usize,
+    /// Line of the source; `None`: that of the current node.
+    pub source: Option<usize>,
     /// In the states; `None`: the focused thread.
     pub state: Option<usize>,
     /// In the functions.
@@ -258,8 +260,8 @@ pub struct Model {
     pub sort_reversed: bool,
     /// Indexes of functions' rows as they are sorted.
     pub function_order: Vec<u32>,
-    /// The function whose executions are listed.
-    pub executions_of: Option<FunctionId>,
+    /// The calls that are listed.
+    pub executions_of: Option<Which>,
     /// What is being typed.
     pub prompt: Option<Prompt>,
     history: Vec<String>,
@@ -516,12 +518,31 @@ impl Model {
         (answered.query == Query::Call { id }).then_some(&*answered.value)
     }
 
+    /// The text of the focused function, once it is known.
+    #[must_use]
+    pub fn current_source(&self) -> Option<&SourceText> {
+        let answered = self.answers.source.as_ref()?;
+        let call = self.current_tree()?.call()?;
+        let here =
+            matches!(answered.query, Query::Source { function, .. } if function == call.function);
+        answered.value.as_ref().ok().filter(|_| here).map(|text| &**text)
+    }
+
+    /// What the lines of the focused function cost, once all events were read.
+    #[must_use]
+    pub fn current_lines(&self) -> Option<&[LineCost]> {
+        let function = self.current_tree()?.call()?.function;
+        let answered = self.answers.lines.as_ref()?;
+        (answered.query == Query::Lines { function }).then_some(answered.value.as_slice())
+    }
+
     /// The function that is in focus: that of the focused call, or of the selected row.
     #[must_use]
     pub fn focused_function(&self) -> Option<FunctionId> {
         if self.pane == Pane::Functions {
-            if self.executions_of.is_some() {
-                return self.executions_of;
+            if let Some(which) = &self.executions_of {
+                let selected = self.execution_row(self.selected.executions);
+                return which.only().or(selected.map(|call| call.function));
             }
             if let Some(row) = self.function_row(self.selected.functions) {
                 return Some(row.id);

@@ -4,9 +4,10 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use scope_tui::code::Code;
 use scope_tui::session::{Mark, Notebook};
-use scope_tui::source::NoSources;
 use scope_tui::{Options, TuiError};
 
 use super::bookmarks::{Bookmark, Kept};
@@ -23,7 +24,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let options = Options {
         path: args.trace.clone(),
-        sources: Box::new(NoSources),
+        sources: Arc::new(Code::new(args.trace.clone())),
         marks: marks.collect(),
         notebook: Box::new(Bookmarks { trace: args.trace.clone() }),
         session,

@@ -8,6 +8,7 @@ use super::prompt::Kind;
 use super::rows::{CallRow, MarkRow, StateRow};
 use super::{Effect, Model, Pane, Prompt, SortKey, whole};
 use crate::keys::Action;
+use crate::query::Which;
 use crate::query::travel::Destination;
 use crate::text;
 
@@ -155,7 +156,7 @@ impl Model {
         } else {
             self.focus.frame = frame;
             self.selected.calls = None;
-            self.selected.source = 0;
+            self.selected.source = None;
         }
     }
 
@@ -306,7 +307,7 @@ impl Model {
                     Some(CallRow::Times | CallRow::Now | CallRow::More { .. }) | None => {}
                 }
             }
-            Pane::Source => {}
+            Pane::Source => self.calls_from_line(row),
             Pane::State => match self.state_rows().get(row).copied() {
                 Some(StateRow::Thread(thread)) => {
                     let tid = thread.tid;
@@ -315,14 +316,14 @@ impl Model {
                 Some(StateRow::Frame(index, _)) => self.open_frame(index),
                 None => {}
             },
-            Pane::Functions => match self.executions_of {
+            Pane::Functions => match &self.executions_of {
                 Some(_) => {
                     if let Some(id) = self.execution_row(row).map(|call| call.id) {
                         self.go(Destination::Call(id));
                     }
                 }
                 None => {
-                    self.executions_of = self.function_row(row).map(|row| row.id);
+                    self.executions_of = self.function_row(row).map(|row| Which::function(row.id));
                     self.selected.executions = 0;
                 }
             },
@@ -337,6 +338,23 @@ impl Model {
         }
     }
 
+    /// Lists the calls that were made from a line of the source.
+    fn calls_from_line(&mut self, row: usize) {
+        let Some(source) = self.current_source() else { return };
+        let line = u64::from(source.first_line) + row as u64;
+        let name = source.file.rsplit('/').next().unwrap_or(&source.file);
+        let place = format!("{name}:{line}");
+        let costs = self.current_lines().unwrap_or_default();
+        match costs.iter().find(|cost| u64::from(cost.line) == line) {
+            Some(cost) => {
+                self.executions_of = Some(Which::from_place(&cost.sites, &place));
+                self.selected.executions = 0;
+                self.show_pane(Pane::Functions);
+            }
+            None => self.say(format!("no recorded call was made from {place}")),
+        }
+    }
+
     /// Looks at the open call with this index in the stack.
     fn open_frame(&mut self, index: usize) {
         let tree = self.answers.tree.as_ref().and_then(|tree| tree.value.thread.as_ref());
@@ -344,7 +362,7 @@ impl Model {
         if let Some(frame) = depth.checked_sub(index + 1) {
             self.focus.frame = frame;
             self.selected.calls = None;
-            self.selected.source = 0;
+            self.selected.source = None;
         }
     }
 

@@ -7,6 +7,7 @@ use crate::query::hits::HitsQuery;
 use crate::query::picture::{FlamesQuery, PictureQuery};
 use crate::query::tree::TreeQuery;
 use crate::query::{Answer, Query, Tree};
+use crate::source::{LeftAt, SourceText};
 
 /// A trace grows this often before what costs much is asked again.
 const SELDOM: u64 = 8;
@@ -123,6 +124,7 @@ impl Model {
             }
             Answer::Executions(value) => answers.executions = Some(Answered { query, value }),
             Answer::Source(value) => answers.source = Some(Answered { query, value }),
+            Answer::Lines(value) => answers.lines = Some(Answered { query, value }),
         }
     }
 
@@ -137,7 +139,18 @@ impl Model {
                     _ => SELDOM,
                 }
             }
-            Query::Functions | Query::Executions { .. } | Query::Hits(_) => SELDOM,
+            Query::Source { .. } => {
+                // The recorder writes the code aside: what is not there may come.
+                let missing = |text: &SourceText| text.node.is_none();
+                let known = self.answers.source.as_ref().map(|answered| &answered.value);
+                match known {
+                    Some(Ok(text)) if !missing(text) => u64::MAX,
+                    _ => SELDOM,
+                }
+            }
+            Query::Functions | Query::Executions { .. } | Query::Hits(_) | Query::Lines { .. } => {
+                SELDOM
+            }
             query if query.ages() => 1,
             _ => u64::MAX,
         }
@@ -182,11 +195,9 @@ impl Model {
         if shows(Pane::Source)
             && let Some(call) = self.current_tree().and_then(Tree::call)
         {
-            let return_address = self
-                .current_tree()
-                .and_then(|tree| tree.thread.as_ref()?.stack.get(tree.frame? + 1))
-                .map_or(0, |inner| inner.return_address);
-            wanted.push(Query::Source { function: call.function, return_address });
+            let function = call.function;
+            wanted.push(Query::Source { function, left_at: self.left_at() });
+            wanted.push(Query::Lines { function });
         }
         if shows(Pane::Calls)
             && let Some(call) = self.current_tree().and_then(Tree::call)
@@ -198,11 +209,24 @@ impl Model {
             if self.facts.complete {
                 wanted.push(Query::Totals);
             }
-            if let Some(function) = self.executions_of {
-                wanted.push(Query::Executions { function });
+            if let Some(of) = self.executions_of.clone() {
+                wanted.push(Query::Executions { of });
             }
         }
         wanted
+    }
+
+    /// The call by which the focused one is left at the moment.
+    fn left_at(&self) -> Option<LeftAt> {
+        let tree = self.current_tree()?;
+        let thread = tree.thread.as_ref()?;
+        let inner = thread.stack.get(tree.frame? + 1)?;
+        Some(LeftAt {
+            pid: thread.pid,
+            time_ns: inner.entered_ns,
+            return_address: inner.return_address,
+            callee: inner.function,
+        })
     }
 
     /// Whether a question was answered, or has no answer.
