@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
@@ -19,11 +20,12 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use scope_store::Trace;
 use scope_timeline::Timeline;
+use scope_tui::code::Code;
 use scope_tui::config::Config;
 use scope_tui::keys::Key;
 use scope_tui::model::Model;
 use scope_tui::query::{Facts, Query, SLOTS};
-use scope_tui::source::NoSources;
+use scope_tui::source::SourceView;
 use scope_tui::theme::{Colours, Theme};
 use scope_tui::view;
 use scope_tui::worker::{Reply, Worker};
@@ -85,10 +87,11 @@ impl Stage {
         let mut model = Model::new(facts, Config::default(), theme);
         model.resize(SIZE.0, SIZE.1);
         let (tell, replies) = mpsc::channel();
+        let sources: Arc<dyn SourceView> = Arc::new(Code::new(path.to_owned()));
         let worker = |trace, grows| {
             let tell = tell.clone();
             let tell = move |reply| drop(tell.send(reply));
-            Worker::start(trace, Box::new(NoSources), grows, tell).context("no thread is made")
+            Worker::start(trace, Arc::clone(&sources), grows, tell).context("no thread is made")
         };
         let screen_worker = worker(trace, true)?;
         let long_worker = worker(Trace::open(path)?, false)?;
@@ -228,6 +231,7 @@ fn kind(query: &Query) -> &'static str {
         Query::Call { .. } => "times of a call",
         Query::Find { .. } => "names",
         Query::Source { .. } => "sources",
+        Query::Lines { .. } => "costs of lines",
         Query::Functions => "functions",
         Query::Totals => "times of functions",
         Query::Hits(_) => "hits of a search",
