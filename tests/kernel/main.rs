@@ -24,4 +24,5 @@ mod safety;
 mod start;
 mod terminal;
 mod time;
+mod tour;
 mod unwinding;

@@ -48,10 +48,15 @@ impl Demo {
         self.folder.path().join("demo.scope")
     }
 
-    /// Ends the demo; nothing is left of it but its trace.
-    pub fn vanish(&mut self) {
+    /// Ends the demo.
+    pub fn stop(&mut self) {
         self.child.0.kill().unwrap();
         self.child.0.wait().unwrap();
+    }
+
+    /// Ends the demo; nothing is left of it but its trace.
+    pub fn vanish(&mut self) {
+        self.stop();
         fs::remove_dir_all(self.folder.path().join("demo")).unwrap();
     }
 }
@@ -146,7 +151,7 @@ fn what_was_left_is_found_again_where_neither_binary_nor_sources_are() {
     let inside = go(&terminal, &["S"]);
     assert!(focused_call(&inside).contains("demo::settlement::Client::confirm"), "{inside}");
     terminal.keys(&["2"]);
-    let source = terminal.until("self.socket.write_all(&order.number.to_le_bytes())");
+    let source = terminal.until("let asked = self.socket.write_all(");
     assert!(source.contains("pub fn confirm"), "{source}");
 
     terminal.keys(&["m"]);
@@ -199,13 +204,15 @@ fn info(trace: &Path) -> serde_json::Value {
     serde_json::from_str(&scope(&["info", trace.to_str().unwrap(), "--json"])).unwrap()
 }
 
-/// Fails unless the recorder is gone, its trace whole, and the demo goes on.
-fn assert_ended_well(recorder: Pid, demo: &mut Demo) {
+/// Fails unless the recorder is gone, its trace whole, with the reason of its end, and the demo goes on.
+fn assert_ended_well(recorder: Pid, reason: &str, demo: &mut Demo) {
     let process = PathBuf::from(format!("/proc/{}", recorder.as_raw_nonzero()));
     wait_until("the end of the recorder", || !process.exists());
     let trace = demo.trace();
     scope(&["verify", trace.to_str().unwrap()]);
-    assert_eq!(info(&trace)["complete"], true);
+    let info = info(&trace);
+    assert_eq!(info["state"], "complete", "{info}");
+    assert!(info["end_reason"].as_str().unwrap().contains(reason), "{info}");
     assert!(demo.child.0.try_wait().unwrap().is_none(), "the demo ended");
 }
 
@@ -218,7 +225,7 @@ fn a_window_that_is_closed_ends_the_recording_in_order() {
     let terminal = Terminal::new(User::Same, (120, 40));
     let recorder = recording(&terminal, &demo);
     terminal.close();
-    assert_ended_well(recorder, &mut demo);
+    assert_ended_well(recorder, "SIGHUP", &mut demo);
 }
 
 #[test]
@@ -230,7 +237,7 @@ fn a_signal_ends_the_recording_in_order_and_gives_the_terminal_back() {
     let terminal = Terminal::new(User::Same, (120, 40));
     let recorder = recording(&terminal, &demo);
     kill_process(recorder, Signal::TERM).unwrap();
-    assert_ended_well(recorder, &mut demo);
+    assert_ended_well(recorder, "SIGTERM", &mut demo);
     terminal.until("look at it with");
     // In raw mode lines are not made of what is typed.
     terminal.run("echo \"[$(stty -a | grep -o '[-]*icanon')]\"");
