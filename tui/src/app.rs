@@ -88,6 +88,9 @@ pub enum TuiError {
     /// The system makes no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
+    /// The thread of the UI ended by a panic.
+    #[error("the terminal UI ended by an error of scope itself; please report it")]
+    Panicked,
     /// The thread that reads the trace ended by a panic.
     #[error("reading the trace ended by an error of scope itself; please report it")]
     ReaderDied,
