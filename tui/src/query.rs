@@ -11,6 +11,7 @@ pub mod executions;
 pub mod facts;
 pub mod find;
 pub mod functions;
+pub mod health;
 pub mod hits;
 pub mod picture;
 pub mod sites;
@@ -82,6 +83,8 @@ pub enum Query {
     Functions,
     /// The times of all functions that need all events.
     Totals,
+    /// How the recording is getting on.
+    Health,
     /// Where a condition holds.
     Hits(hits::HitsQuery),
     /// The slowest calls of a function, or of those made from one place.
@@ -116,6 +119,8 @@ pub enum Answer {
     Lines(Arc<Vec<LineCost>>),
     /// Functions.
     Functions(Arc<Functions>),
+    /// How the recording is getting on.
+    Health(Arc<health::Condition>),
     /// Where a condition holds.
     Hits(Arc<Hits>),
     /// Times of functions.
@@ -125,7 +130,7 @@ pub enum Answer {
 }
 
 /// How many kinds of question there are.
-pub const SLOTS: usize = 14;
+pub const SLOTS: usize = 15;
 
 impl Query {
     /// Its kind, as an index: of two questions of one kind only the later one matters. Lower ones are
@@ -147,6 +152,7 @@ impl Query {
             Self::Totals => 11,
             Self::Hits(_) => 12,
             Self::Lines { .. } => 13,
+            Self::Health => 14,
         }
     }
 
@@ -175,6 +181,7 @@ impl Query {
             | Self::Flames(_)
             | Self::Call { .. }
             | Self::Functions
+            | Self::Health
             | Self::Hits(_)
             | Self::Source { .. }
             | Self::Lines { .. }
@@ -215,6 +222,7 @@ pub fn answer(
             Answer::Lines(Arc::new(sources.costs(facts, *function, job.sites())))
         }
         Query::Functions => Answer::Functions(Arc::new(functions::functions(timeline)?)),
+        Query::Health => Answer::Health(Arc::new(health::condition(timeline)?)),
         Query::Hits(query) => Answer::Hits(Arc::new(hits::hits(timeline, query)?)),
         Query::Totals => {
             let mut job = totals::Job::new(timeline)?;

@@ -7,6 +7,7 @@ use scope_timeline::{Condition, Move, Place};
 use super::prompt::Kind;
 use super::rows::{CallRow, MarkRow, StateRow};
 use super::{Effect, Model, Pane, Prompt, SortKey, whole};
+use crate::control::Order;
 use crate::keys::Action;
 use crate::query::Which;
 use crate::query::travel::Destination;
@@ -20,6 +21,9 @@ const PAN: i64 = 20;
 
 impl Model {
     pub(super) fn act(&mut self, action: Action) {
+        if action != Action::Quit {
+            self.leaving = false;
+        }
         if self.help.is_some() && self.act_in_help(action) {
             return;
         }
@@ -75,10 +79,18 @@ impl Model {
             Action::PaneState => self.show_pane(Pane::State),
             Action::PaneFunctions => self.show_pane(Pane::Functions),
             Action::PaneMarks => self.show_pane(Pane::Marks),
+            Action::PaneQueries => self.show_pane(Pane::Queries),
+            Action::PaneHealth => self.show_pane(Pane::Health),
+            Action::WriteQuery => self.write_query(),
+            Action::Pause => self.pause(),
+            Action::Stop => self.order(Order::Stop),
+            Action::Detach => self.detach(),
             Action::NextPane => self.pane_beside(1),
             Action::PreviousPane => self.pane_beside(Pane::ALL.len() - 1),
             Action::Help => self.help = Some(0),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            // With a query that runs it is that which ends.
+            Action::Quit if self.cancel_query() => self.say("the query is cancelled"),
             Action::Quit => self.quit(),
             Action::RowUp => self.select(self.selected_row(self.pane).saturating_sub(1)),
             Action::RowDown => self.select(self.selected_row(self.pane) + 1),
@@ -104,6 +116,7 @@ impl Model {
             | Action::Cancel
             | Action::HistoryUp
             | Action::HistoryDown
+            | Action::Complete
             | Action::ClearLine => {}
         }
     }
@@ -201,7 +214,9 @@ impl Model {
     }
 
     fn interrupt(&mut self) {
-        if self.travelling.is_some() {
+        if self.cancel_query() {
+            self.say("the query is cancelled");
+        } else if self.travelling.is_some() {
             self.waiting.clear();
             self.effects.push(Effect::Interrupt);
         } else if self.pane == Pane::Functions && self.executions_of.is_some() {
@@ -278,13 +293,6 @@ impl Model {
         self.show_pane(Pane::ALL[(at + by) % Pane::ALL.len()]);
     }
 
-    fn quit(&mut self) {
-        if self.travelling.is_some() {
-            self.effects.push(Effect::Interrupt);
-        }
-        self.effects.push(Effect::Quit);
-    }
-
     /// Goes to what the selected row names.
     pub(super) fn open(&mut self) {
         let row = self.selected_row(self.pane);
@@ -335,6 +343,8 @@ impl Model {
                 Some(MarkRow::Breakpoint(_)) => self.toggle(),
                 None => {}
             },
+            Pane::Queries => self.open_query_row(row),
+            Pane::Health => {}
         }
     }
 
@@ -367,6 +377,7 @@ impl Model {
     }
 
     fn toggle(&mut self) {
+        self.toggle_function();
         let row = match self.mark_rows().get(self.selected.marks) {
             Some(MarkRow::Breakpoint(index)) if self.pane == Pane::Marks => *index,
             _ => return,

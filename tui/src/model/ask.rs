@@ -40,6 +40,14 @@ impl Model {
         asks
     }
 
+    /// Time passed: what a recorder tells changes also where no events come.
+    pub fn beat(&mut self) {
+        let slot = Query::Health.slot();
+        if !self.facts.complete {
+            self.asked[slot].take_if(|asked| !asked.in_flight);
+        }
+    }
+
     /// Takes the answer to a question. One that is no longer asked is dropped; why a question has no
     /// answer is said.
     pub fn take(&mut self, query: Query, answer: Result<Answer, Failure>) {
@@ -117,6 +125,7 @@ impl Model {
                 answers.functions = Some(Answered { query, value });
                 self.sort_functions();
             }
+            Answer::Health(value) => answers.health = Some(Answered { query, value }),
             Answer::Hits(value) => answers.hits = Some(Answered { query, value }),
             Answer::Totals(value) => {
                 answers.totals = Some(Answered { query, value });
@@ -151,6 +160,8 @@ impl Model {
             Query::Functions | Query::Executions { .. } | Query::Hits(_) | Query::Lines { .. } => {
                 SELDOM
             }
+            // It is asked anew as time passes.
+            Query::Health => u64::MAX,
             query if query.ages() => 1,
             _ => u64::MAX,
         }
@@ -203,6 +214,9 @@ impl Model {
             && let Some(call) = self.current_tree().and_then(Tree::call)
         {
             wanted.push(Query::Call { id: call.id });
+        }
+        if shows(Pane::Health) {
+            wanted.push(Query::Health);
         }
         if shows(Pane::Functions) {
             wanted.push(Query::Functions);

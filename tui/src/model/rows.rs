@@ -206,6 +206,8 @@ impl Model {
             }
             Pane::Functions => self.function_order.len(),
             Pane::Marks => self.mark_rows().len(),
+            Pane::Queries => self.shown_rows().map_or(0, |shown| shown.rows.rows.len()),
+            Pane::Health => self.health_lines().len(),
         }
     }
 
@@ -222,6 +224,8 @@ impl Model {
             Pane::Functions if self.executions_of.is_some() => self.selected.executions,
             Pane::Functions => self.selected.functions,
             Pane::Marks => self.selected.marks,
+            Pane::Queries => self.selected.queries,
+            Pane::Health => self.selected.health,
         }
     }
 
@@ -235,6 +239,8 @@ impl Model {
             Pane::Functions if self.executions_of.is_some() => self.selected.executions = row,
             Pane::Functions => self.selected.functions = row,
             Pane::Marks => self.selected.marks = row,
+            Pane::Queries => self.selected.queries = row,
+            Pane::Health => self.selected.health = row,
         }
     }
 
@@ -243,6 +249,7 @@ impl Model {
     pub const fn heading(pane: Pane) -> usize {
         match pane {
             Pane::Functions | Pane::Source => 1,
+            Pane::Queries => 2,
             _ => 0,
         }
     }

@@ -97,6 +97,9 @@ fn line(
     }
     let room = usize::from(area.width).saturating_sub(text::width(&left) + 2);
     let mut name = text::printable(&model.facts.name(row.id));
+    if model.is_disabled(row.id) {
+        name.push_str(" (not recorded)");
+    }
     if row.unknown > 0 {
         name.push_str(&format!(" ({} unknown)", text::count(row.unknown)));
     }
