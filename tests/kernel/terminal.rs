@@ -68,7 +68,7 @@ fn copy(folder: &Path, to: &Path) {
 
 /// Shows a trace and waits until all of the screen is there.
 pub fn replay(terminal: &Terminal, program: &Path, trace: &Path) -> String {
-    terminal.run(&format!("{} replay --session me {}", program.display(), trace.display()));
+    terminal.run(&format!("{} replay {}", program.display(), trace.display()));
     terminal.rest("all of the screen", is_whole)
 }
 
@@ -78,8 +78,8 @@ fn is_whole(screen: &str) -> bool {
 
 /// Where the focus is, as the first line says it: time and thread.
 fn focus(screen: &str) -> String {
-    let first = screen.lines().next().unwrap_or_default();
-    first.split("  complete").next().unwrap_or_default().to_owned()
+    let parts = screen.lines().next().unwrap_or_default().split("  ");
+    parts.skip(1).take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// Presses keys that lead elsewhere; the screen there.
@@ -87,8 +87,9 @@ fn focus(screen: &str) -> String {
 fn go(terminal: &Terminal, keys: &[&str]) -> String {
     let before = focus(&terminal.screen());
     terminal.keys(keys);
-    terminal.rest("another focus", |screen| {
-        is_whole(screen) && focus(screen) != before && !screen.contains("  going")
+    terminal.until_it("another focus", |screen| {
+        let panes = !screen.contains("reading") && !focused_call(screen).is_empty();
+        panes && focus(screen) != before && !screen.contains("  going")
     })
 }
 
@@ -109,15 +110,16 @@ fn what_was_left_is_found_again_where_neither_binary_nor_sources_are() {
     let terminal = Terminal::new(User::Same, (160, 48));
     let program = scope_binary();
     terminal.run(&format!(
-        "{} trace {} --no-tui --duration 2s --output {}",
+        "{} trace {} --output {}",
         program.display(),
         demo.pid(),
         demo.trace().display()
     ));
-    terminal.until("look at it with");
-    replay(&terminal, program, &demo.trace());
+    // It shows what is happening now.
+    terminal.until("following");
+    wait_until("a second of events", || info(&demo.trace())["events"].as_u64() > Some(80_000));
 
-    // Search: the first check of an order, whose first call is being made then.
+    // Time stops by going elsewhere: to the first check of an order, whose call is just beginning.
     terminal.keys(&["/"]);
     terminal.type_text("risk::check");
     terminal.until("demo::risk::check");
@@ -150,6 +152,10 @@ fn what_was_left_is_found_again_where_neither_binary_nor_sources_are() {
     // Back into the call that took long, and its source.
     let inside = go(&terminal, &["S"]);
     assert!(focused_call(&inside).contains("demo::settlement::Client::confirm"), "{inside}");
+    // All of that was while the recording went on.
+    assert!(inside.contains("  recording"), "{inside}");
+    terminal.keys(&["X"]);
+    terminal.until("complete");
     terminal.keys(&["2"]);
     let source = terminal.until("let asked = self.socket.write_all(");
     assert!(source.contains("pub fn confirm"), "{source}");
@@ -157,7 +163,10 @@ fn what_was_left_is_found_again_where_neither_binary_nor_sources_are() {
     terminal.keys(&["m"]);
     terminal.type_text("slow the settlement service");
     terminal.keys(&["Enter"]);
-    let left = terminal.rest("a mark", |screen| screen.contains("marked as @slow"));
+    terminal.until("marked as @slow");
+    // All of the trace, as it is now.
+    terminal.keys(&["0"]);
+    let left = terminal.rest("all of the screen", is_whole);
     terminal.keys(&["q"]);
     // What is typed earlier belongs to the UI.
     terminal.until_it("the shell", |screen| screen.trim_end().ends_with('$'));
