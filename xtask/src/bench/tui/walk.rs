@@ -21,7 +21,7 @@ const ALWAYS: [&str; 4] = ["l", "h", "n", "N"];
 const IN_TURN: [[&str; 2]; 6] =
     [["s", "S"], ["f", "F"], ["}", "{"], ["J", "K"], ["j", "k"], ["u", "d"]];
 /// The panes.
-const PANES: [&str; 5] = ["1", "2", "3", "4", "5"];
+const PANES: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 /// The shortest range that the UI shows is about so long, ns.
 const NANOSECONDS: u64 = 100;
 /// Zooms at most, so that a zoom that does nothing ends.
@@ -92,6 +92,7 @@ fn typed(stage: &mut Stage) -> Result<()> {
     }
     stage.press("r")?;
     stage.press("enter")?;
+    stage.wait_for_all()?;
     stage.press("j")?;
     stage.press("esc")?;
     stage.press("m")?;
