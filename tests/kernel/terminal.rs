@@ -119,7 +119,9 @@ fn what_was_left_is_found_again_where_neither_binary_nor_sources_are() {
     terminal.until("following");
     wait_until("a second of events", || info(&demo.trace())["events"].as_u64() > Some(80_000));
 
-    // Time stops by going elsewhere: to the first check of an order, whose call is just beginning.
+    // Time stops by a step; then to the first check of an order, whose call is just beginning.
+    terminal.keys(&[","]);
+    terminal.rest("time stopped", |screen| screen.contains("  recording"));
     terminal.keys(&["/"]);
     terminal.type_text("risk::check");
     terminal.until("demo::risk::check");
@@ -191,7 +193,8 @@ fn what_was_left_is_found_again_where_neither_binary_nor_sources_are() {
     elsewhere.until("$");
 }
 
-/// Starts a recording on a terminal and waits until it has events; the process that records.
+/// Starts a recording on a terminal and waits until it has events and shows them; the process that
+/// records.
 fn recording(terminal: &Terminal, demo: &Demo) -> Pid {
     let pid_file = terminal.home().join("pid");
     terminal.run(&format!(
@@ -205,6 +208,7 @@ fn recording(terminal: &Terminal, demo: &Demo) -> Pid {
         let trace = demo.trace();
         trace.join("manifest.json").exists() && info(&trace)["events"].as_u64() > Some(1_000)
     });
+    terminal.until("following");
     let text = fs::read_to_string(pid_file).unwrap();
     Pid::from_raw(text.trim().parse().unwrap()).unwrap()
 }

@@ -89,7 +89,7 @@ fn the_tour_can_be_walked_with_two_panes_and_with_one() {
         walk(&steps, &program, &path, size);
         // The next walk begins anew.
         std::fs::remove_dir_all(trace.join("sessions")).expect("the session was kept");
-        scope(&["bookmark", &path, "too-long", "--remove"]);
+        scope(&["bookmark", &path, "--remove", "too-long"]);
     }
 }
 

@@ -23,8 +23,8 @@ fn width(screen: &str) -> usize {
 #[test]
 fn a_small_and_a_large_terminal_are_filled() {
     require_tmux!();
-    let sample = Sample::new(&everything());
     for size in [(80, 24), (300, 80)] {
+        let sample = Sample::new(&everything());
         let terminal = Terminal::new(User::Same, size);
         replay(&terminal, &sample);
         terminal.keys(&["s", "n"]);
