@@ -10,25 +10,26 @@ use anyhow::{Context, Result, bail};
 use crate::project::{as_root, cargo, interactive, is_root, output, root, run, target_dir};
 
 /// Where the workload's sources are, relative to the top folder.
-const WORKLOAD: &str = "tests/workloads/demo";
+pub const WORKLOAD: &str = "tests/workloads/demo";
 
 /// Runs the demo.
 pub fn demo() -> Result<()> {
-    let (scope, trace) = recorded()?;
+    let (scope, trace) = recorded(&root().join(WORKLOAD))?;
     println!();
     run(Command::new(&scope).arg("report").arg(&trace).args(["--limit", "15"]))?;
     println!("{}", closer_look(&scope, &trace));
     Ok(())
 }
 
-/// Builds scope and the workload and records that; where both are, scope and the trace.
-pub fn recorded() -> Result<(PathBuf, PathBuf)> {
+/// Builds scope, and the workload from its sources in a folder, and records that; where scope is, and
+/// the trace.
+pub fn recorded(workload: &Path) -> Result<(PathBuf, PathBuf)> {
     eprintln!("building scope and the workload");
     run(cargo().args(["build", "--quiet", "--release", "--package", "tracer-user"]))?;
     let target = target_dir();
     run(cargo()
         .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])
-        .arg(root().join(WORKLOAD).join("Cargo.toml"))
+        .arg(workload.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(target.join("demo")))?;
     let scope = target.join("release/scope");

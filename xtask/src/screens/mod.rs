@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::demo;
-use crate::project::root;
+use crate::project::{root, run as run_command};
 use crate::pty::Pty;
 use svg::Shot;
 
@@ -22,12 +22,12 @@ use svg::Shot;
 const SIZE: (u16, u16) = (116, 34);
 /// Each screen of the session is shown for so long.
 const SECONDS: f64 = 4.0;
-/// Nothing more comes after this long.
-const QUIET: Duration = Duration::from_millis(400);
+/// Nothing more comes after this long; shorter than the UI's own beat, four times a second.
+const QUIET: Duration = Duration::from_millis(120);
 
 /// What is done, what must be on the screen then, and what is said of it.
 const SESSION: [(&str, &str, &str); 8] = [
-    ("", "auditor", "scope replay demo.scope: who ran and who waited, all of the recording"),
+    ("", "worker-", "scope replay demo.scope: who ran and who waited, all of the recording"),
     ("4", "demo::risk::simulate", "4: all functions and how long their calls took"),
     (
         "/audit\r1",
@@ -49,7 +49,12 @@ const STILL: usize = 5;
 
 /// Takes all pictures.
 pub fn run() -> Result<()> {
-    let (scope, trace) = demo::recorded()?;
+    // The screen shows where sources are: not where somebody keeps this project.
+    let sources = std::env::temp_dir().join("order-service");
+    run_command(Command::new("cp").arg("-r").arg(root().join(demo::WORKLOAD)).arg(&sources))?;
+    let recorded = demo::recorded(&sources);
+    fs::remove_dir_all(&sources).context("cannot remove the copy of the demo's sources")?;
+    let (scope, trace) = recorded?;
     let shots = session(&scope, &trace)?;
     let folder = root().join("docs/images");
     fs::create_dir_all(&folder).context("cannot make a folder for pictures")?;

@@ -23,7 +23,6 @@ use super::series::Series;
 use super::store::synthetic::{self, Synthetic};
 use crate::project::{cargo, run as run_command, target_dir};
 use stage::Stage;
-use walk::Walk;
 
 /// The fewest events that say anything.
 const FEWEST: usize = 100_000;
@@ -80,7 +79,7 @@ fn measure(
     };
     // From outside first: what this process does later does not disturb it.
     terminal::measure(scope, &trace, rounds, results)?;
-    frames(&trace, rounds, Walk::Whole, results)?;
+    frames(&trace, rounds, 1, results)?;
     live::measure(folder, scope, options.live_seconds, results)?;
     peers::measure(folder, scope, rounds, results)?;
     goals::show(results);
@@ -95,8 +94,9 @@ fn write_synthetic(folder: &Path, events: usize) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Walks over a trace, from another place in each round, and times every frame.
-fn frames(trace: &Path, rounds: u32, walk: Walk, results: &mut Results) -> Result<()> {
+/// Walks over a trace, from another place in each round, and times every frame. Of so many zooms one is
+/// looked at.
+fn frames(trace: &Path, rounds: u32, of_zooms: usize, results: &mut Results) -> Result<()> {
     let (mut p50, mut p99, mut most) = (Series::default(), Series::default(), Series::default());
     let (mut answer_p50, mut answer_p99) = (Series::default(), Series::default());
     let mut all = stage::Measured::default();
@@ -104,7 +104,7 @@ fn frames(trace: &Path, rounds: u32, walk: Walk, results: &mut Results) -> Resul
     for round in 1..=rounds {
         eprintln!("frames: round {round} of {rounds}");
         let mut stage = Stage::open(trace)?;
-        walk::walk(&mut stage, walk, (round, rounds))?;
+        walk::walk(&mut stage, of_zooms, (round, rounds))?;
         let measured = &stage.measured;
         p50.push(measured.frames.millis(0.5));
         p99.push(measured.frames.millis(0.99));
@@ -151,7 +151,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let trace = write_synthetic(folder.path(), FEWEST).unwrap();
         let mut results = Results::default();
-        frames(&trace, 1, Walk::Short, &mut results).unwrap();
+        frames(&trace, 1, 12, &mut results).unwrap();
         let names =
             ["frame_p50_ms", "frame_p99_ms", "frame_max_ms", "answer_p50_ms", "answer_p99_ms"];
         let missing: Vec<_> = names.iter().filter(|name| results.get(name).is_none()).collect();

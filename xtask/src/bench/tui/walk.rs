@@ -5,15 +5,6 @@ use anyhow::{Result, ensure};
 
 use super::stage::Stage;
 
-/// How much is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Walk {
-    /// Every pane at every zoom.
-    Whole,
-    /// A few of them.
-    Short,
-}
-
 /// Keys at every zoom: along the timeline and a step, both ways.
 const ALWAYS: [&str; 4] = ["l", "h", "n", "N"];
 /// Keys of which every zoom has two in turn: the other steps, calls of the same function, threads, rows
@@ -27,8 +18,8 @@ const NANOSECONDS: u64 = 100;
 /// Zooms at most, so that a zoom that does nothing ends.
 const MOST_ZOOMS: usize = 64;
 
-/// Walks, beginning at a place of its own for each round.
-pub fn walk(stage: &mut Stage, walk: Walk, (round, rounds): (u32, u32)) -> Result<()> {
+/// Walks, beginning at a place of its own for each round; of so many zooms one is looked at.
+pub fn walk(stage: &mut Stage, of_zooms: usize, (round, rounds): (u32, u32)) -> Result<()> {
     let percent = u64::from(round) * 100 / (u64::from(rounds) + 1);
     for pane in PANES {
         place(stage, percent)?;
@@ -42,8 +33,7 @@ pub fn walk(stage: &mut Stage, walk: Walk, (round, rounds): (u32, u32)) -> Resul
             if stage.model.range.length() <= NANOSECONDS || zooms == MOST_ZOOMS {
                 break;
             }
-            let times = if walk == Walk::Whole { 1 } else { 12 };
-            for _ in 0..times {
+            for _ in 0..of_zooms {
                 stage.press("+")?;
                 zooms += 1;
             }
