@@ -12,6 +12,7 @@ mod info;
 mod json;
 mod list;
 mod pack;
+mod replay;
 mod report;
 mod step;
 mod usage;

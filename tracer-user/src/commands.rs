@@ -20,6 +20,7 @@ pub mod list;
 mod nodes;
 pub mod pack;
 mod reading;
+pub mod replay;
 pub mod report;
 pub mod source;
 pub mod step;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Trace(args) => trace::run(args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::At(args) => at::run(&args),
