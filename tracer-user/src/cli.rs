@@ -3,6 +3,7 @@
 //! Nothing is done here. What an argument means is checked by its value parser ([`values`]), so
 //! that wrong usage is told apart from work that failed: it ends with status 2.
 
+mod query;
 pub mod values;
 
 use std::ffi::OsString;
@@ -13,6 +14,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use scope_timeline::{Move, Place};
+
+pub use query::{DiffArgs, DiffKey, GraphArgs, QueryArgs, QueryFormat, TopArgs};
 
 use crate::record::trigger::Condition;
 
@@ -48,6 +51,14 @@ pub enum Command {
     Trace(TraceArgs),
     /// Say where the time went: calls and times of every function and thread.
     Report(ReportArgs),
+    /// Show one function with those that called it and those it called.
+    Graph(GraphArgs),
+    /// Say what changed between two traces, by function or by caller and callee.
+    Diff(DiffArgs),
+    /// Show the functions that threads spend their time in right now, also while it is recorded.
+    Top(TopArgs),
+    /// Ask traces in SQL: one statement, or a prompt.
+    Query(QueryArgs),
     /// Print the events of a trace, one a line.
     Dump(DumpArgs),
     /// Show what every thread was doing at a moment.

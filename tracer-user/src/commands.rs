@@ -9,16 +9,25 @@ pub mod at;
 pub mod bookmark;
 mod bookmarks;
 pub mod completions;
+pub mod diff;
 pub mod doctor;
 pub mod dump;
+mod edges;
 pub mod find;
 pub mod floor;
+pub mod graph;
 pub mod info;
 pub mod list;
 pub mod pack;
+#[cfg(feature = "sql")]
+pub mod query;
+#[cfg(not(feature = "sql"))]
+#[path = "commands/no_query.rs"]
+pub mod query;
 mod reading;
 pub mod report;
 pub mod step;
+pub mod top;
 pub mod trace;
 pub mod verify;
 
@@ -48,6 +57,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Trace(args) => trace::run(args),
         Command::Report(args) => report::run(&args),
+        Command::Graph(args) => graph::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::At(args) => at::run(&args),
         Command::Step(args) => step::run(&args),

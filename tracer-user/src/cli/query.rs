@@ -89,3 +89,55 @@ pub struct TopArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// Arguments of `scope query`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Tables: calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, bookmarks. Times are ns since \
+the start of the trace; '1.5ms' beside a number is that time. Without a statement: a prompt, where \\d lists \
+tables and \\? helps. docs/queries.md has statements for common questions.
+
+Examples:
+  scope query 1234.scope \"select name, count(*) from calls join functions f on f.id = function_id group by name\"
+  scope query before.scope after.scope
+  scope query 1234.scope \"select * from calls where duration > '5ms'\" --format parquet -o slow.parquet")]
+#[command(override_usage = "\
+scope query [OPTIONS] <TRACE>... <SQL>
+       scope query [OPTIONS] <TRACE>...")]
+pub struct QueryArgs {
+    /// The traces, and then the statement: the last argument, if nothing on disk has that name.
+    #[arg(required = true, value_name = "TRACE|SQL", value_hint = ValueHint::DirPath)]
+    pub arguments: Vec<String>,
+    /// How the answer is written.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<QueryFormat>,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// File to write the answer to; its name says the format where --format does not.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Give up after this time.
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
+    /// Stop after this many rows; 0: all.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub limit: u64,
+}
+
+/// How the answer to a query is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    /// A table for people.
+    Table,
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// An Arrow IPC stream.
+    Arrow,
+}
