@@ -85,15 +85,6 @@ impl Filter {
         }
         range
     }
-
-    /// The texts that a column may have; `None` where nothing is known.
-    #[cfg(test)]
-    pub(crate) fn texts(&self, column: usize) -> Option<&BTreeSet<String>> {
-        self.tests.iter().find_map(|test| match &test.is {
-            Is::Texts(texts) if test.column == column => Some(texts),
-            _ => None,
-        })
-    }
 }
 
 impl Is {

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use scope_model::{Function, FunctionId};
 use scope_store::Trace;
 use scope_timeline::{Profile, ProfileOptions, profile};
 
@@ -52,10 +51,6 @@ impl Source {
     /// When the trace ends, ns.
     pub(crate) fn end_ns(&self) -> Result<u64, QueryError> {
         Ok(scope_timeline::Timeline::new(&self.trace).end_ns()?)
-    }
-
-    pub(crate) fn function(&self, id: FunctionId) -> Option<&Function> {
-        self.trace.functions().get(id.index())
     }
 
     /// Where the time of the trace went. Reads all of it, once.
