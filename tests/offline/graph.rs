@@ -8,9 +8,40 @@ use crate::harness::{Sample, command, enter, everything, fail, leave, succeed};
 #[test]
 fn a_function_stands_between_its_callers_and_its_callees() {
     let sample = Sample::new(&everything());
-    insta::assert_snapshot!(sample.text(&["graph", "sample.scope", "server::parse"]), @"");
-    insta::assert_snapshot!(sample.text(&["graph", "sample.scope", "main", "--limit", "1"]), @"");
-    insta::assert_snapshot!(sample.text(&["graph", "sample.scope", "server::never_called"]), @"");
+    insta::assert_snapshot!(sample.text(&["graph", "sample.scope", "server::parse"]), @r"
+    server::parse<alloc::string::String>
+      src/server.rs:11
+      6 calls, total 1.90ms, self 1.90ms, on-CPU 1.90ms, off-CPU 0ns
+
+    calls    time    p50     p99     max  called by
+        4  2.60ms  500us  1.00ms  1.00ms  main
+        1   300us      -       -       -  server::parse<alloc::string::String>
+        1   200us  200us   200us   200us  (no probed function)
+
+    calls   time  p50  p99  max  calls
+        1  300us    -    -    -  server::parse<alloc::string::String>
+    ");
+    insta::assert_snapshot!(sample.text(&["graph", "sample.scope", "main", "--limit", "1"]), @r"
+    main
+      src/server.rs:10
+      1 call, total 7.00ms, self 1.10ms, on-CPU 2.90ms, off-CPU 4.10ms
+
+    calls    time  p50  p99  max  called by
+        1  9.90ms    -    -    -  (no probed function)
+
+    calls    time     p50     p99     max  calls
+        1  4.30ms  4.30ms  4.30ms  4.30ms  server::wait
+    1 more; --limit 0 shows all
+    ");
+    insta::assert_snapshot!(sample.text(&["graph", "sample.scope", "server::never_called"]), @r"
+    server::never_called
+      src/server.rs:13
+      0 calls, total 0ns, self 0ns, on-CPU 0ns, off-CPU 0ns
+
+    never called
+
+    calls nothing that was probed
+    ");
 }
 
 #[test]
@@ -30,8 +61,8 @@ fn the_graph_is_also_json() {
 fn a_function_that_is_not_there_or_not_one_is_refused() {
     let sample = Sample::new(&everything());
     let error = |name: &str| fail(sample.command(&["graph", "sample.scope", name]));
-    insta::assert_snapshot!(error("server::wiat").1, @"");
-    insta::assert_snapshot!(error("server::*").1, @"");
+    insta::assert_snapshot!(error("server::wiat").1, @"scope: no probed function of sample.scope is called server::wiat; there is server::wait");
+    insta::assert_snapshot!(error("server::*").1, @"scope: server::* fits 3 functions; name one: server::parse<alloc::string::String>, server::wait, server::never_called");
     assert_eq!(error("server::*").0, Some(1));
 }
 
@@ -62,10 +93,30 @@ fn a_diff_tells_what_changed_from_what_is_chance() {
     let diff = |more: &[&str]| {
         succeed(command(folder.path(), &[&["diff", "a.scope", "b.scope"] as &[_], more].concat()))
     };
-    insta::assert_snapshot!(diff(&[]), @"");
-    insta::assert_snapshot!(diff(&["--edges"]), @"");
+    insta::assert_snapshot!(diff(&[]), @r"
+    from a.scope to b.scope
+
+    calls  change    self  change     p50  change     p99  change       function
+      100    +11%  2.20ms   +104%  22.0us    +83%  24.0us    +71%  !    server::wait
+        1          10.0us          10.0us          10.0us          new  server::parse<alloc::string::String>
+
+    !: its calls take a different time, beyond chance
+    ");
+    insta::assert_snapshot!(diff(&["--edges"]), @r"
+    from a.scope to b.scope
+
+    calls  change    time  change     p50  change     p99  change       caller → callee
+      100    +11%  2.20ms   +104%  22.0us    +83%  24.0us    +71%  !    (no probed function) → server::wait
+        1          10.0us          10.0us          10.0us          new  (no probed function) → server::parse<alloc::string::String>
+
+    !: its calls take a different time, beyond chance
+    ");
     let same = succeed(command(folder.path(), &["diff", "a.scope", "a.scope", "--significant"]));
-    insta::assert_snapshot!(same, @"");
+    insta::assert_snapshot!(same, @r"
+    from a.scope to a.scope
+
+    calls  change  self  change  p50  change  p99  change    function
+    ");
 }
 
 #[test]
@@ -85,8 +136,22 @@ fn a_diff_is_also_json() {
 #[test]
 fn top_shows_the_latest_stretch() {
     let sample = Sample::new(&everything());
-    insta::assert_snapshot!(sample.text(&["top", "sample.scope"]), @"");
-    insta::assert_snapshot!(sample.text(&["top", "sample.scope", "--interval", "1ms", "-f"]), @"");
+    insta::assert_snapshot!(sample.text(&["top", "sample.scope"]), @r"
+    sample.scope: 9.00ms from 0.000000000s
+    5 events lost
+
+      self  share  on-CPU  off-CPU  calls  function
+    4.30ms  47.8%   200us   4.10ms      1  server::wait
+    2.80ms  31.1%  2.80ms      0ns      6  server::parse<alloc::string::String>
+    2.00ms  22.2%  2.00ms      0ns      1  main
+    ");
+    insta::assert_snapshot!(sample.text(&["top", "sample.scope", "--interval", "1ms", "-f"]), @r"
+    sample.scope: 1.00ms from 0.008000000s
+
+     self  share  on-CPU  off-CPU  calls  function
+    900us  90.0%   900us      0ns      0  main
+    100us  10.0%   100us      0ns      1  server::parse<alloc::string::String>
+    ");
     let top = sample.json(&["top", "sample.scope", "--interval", "3ms", "--json", "--limit", "1"]);
     assert_eq!((&top["from_ns"], &top["until_ns"]), (&json!(6_000_000), &json!(9_000_000)));
     assert_eq!(top["functions_not_shown"], 2);

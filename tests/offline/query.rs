@@ -12,7 +12,13 @@ fn an_answer_is_a_table() {
     let sample = Sample::new(&everything());
     let sql = "select f.name, c.start, c.duration, c.ended from calls c join functions f on f.id = c.function_id \
         where c.tid = 100 order by c.id limit 4";
-    insta::assert_snapshot!(sample.text(&["query", "sample.scope", sql]), @"");
+    insta::assert_snapshot!(sample.text(&["query", "sample.scope", sql]), @r"
+    [1mname                                    start  duration  ended[0m
+    main                                   100000
+    server::parse<alloc::string::String>   200000    500000  returned
+    server::parse<alloc::string::String>  1000000   1000000  returned
+    server::parse<alloc::string::String>  1200000            unwound
+    ");
 }
 
 #[test]
@@ -58,8 +64,15 @@ fn formats_are_chosen_by_name_and_by_option() {
     let sample = Sample::new(&everything());
     let sql = "select id, ended from calls order by id limit 2";
     let query = |more: &[&str]| sample.text(&[&["query", "sample.scope", sql] as &[_], more].concat());
-    insta::assert_snapshot!(query(&["--format", "jsonl"]), @"");
-    insta::assert_snapshot!(query(&["--format", "csv"]), @"");
+    insta::assert_snapshot!(query(&["--format", "jsonl"]), @r#"
+    {"id":2,"ended":null}
+    {"id":3,"ended":"returned"}
+    "#);
+    insta::assert_snapshot!(query(&["--format", "csv"]), @r"
+    id,ended
+    2,
+    3,returned
+    ");
     assert_eq!(query(&["-o", "x.csv"]), "");
     assert_eq!(query(&["-o", "x.parquet"]), "");
     let read = |name: &str| std::fs::read(sample.path().with_file_name(name)).expect("a file");
@@ -72,10 +85,10 @@ fn formats_are_chosen_by_name_and_by_option() {
 fn wrong_statements_say_what_is_wrong_with_status_1() {
     let sample = Sample::new(&everything());
     let error = |sql: &str| fail(sample.command(&["query", "sample.scope", sql]));
-    insta::assert_snapshot!(error("select duraton from gaps").1, @"");
-    insta::assert_snapshot!(error("select * from cals").1, @"");
-    insta::assert_snapshot!(error("select from").1, @"");
-    insta::assert_snapshot!(error("drop table calls").1, @"");
+    insta::assert_snapshot!(error("select duraton from gaps").1, @"scope: there is no column `duraton`; did you mean `duration`? there are event, tid, start, duration, entries, exits, others");
+    insta::assert_snapshot!(error("select * from cals").1, @"scope: there is no table `cals`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, bookmarks");
+    insta::assert_snapshot!(error("select from").1, @"scope: not SQL: Expected: identifier, found: EOF");
+    insta::assert_snapshot!(error("drop table calls").1, @"scope: DDL not supported: DropTable");
     assert_eq!(error("select * from cals").0, Some(1));
     let (code, text) = fail(sample.command(&["query", "none.scope", "select 1"]));
     assert_eq!(code, Some(1));
@@ -89,7 +102,7 @@ fn a_query_that_takes_too_long_ends_and_leaves_no_file() {
     let arguments = ["query", "sample.scope", sql, "--timeout", "50ms", "-o", "x.csv"];
     let (code, text) = fail(sample.command(&arguments));
     assert_eq!(code, Some(1));
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @"scope: the query was stopped after 50.0ms; a longer --timeout gives it more time");
     assert!(!sample.path().with_file_name("x.csv").exists());
 }
 

@@ -52,7 +52,7 @@ impl QueryError {
             },
             DataFusionError::SQL(error, _) => {
                 let text = error.to_string();
-                Self::Statement(text.trim_start_matches("sql parser error: ").to_owned())
+                Self::Statement(format!("not SQL: {}", text.trim_start_matches("sql parser error: ")))
             }
             DataFusionError::Plan(text) => Self::Statement(plain(&text)),
             error @ DataFusionError::SchemaError(..) => Self::Statement(plain(&error.strip_backtrace())),

@@ -26,13 +26,6 @@ pub struct Along {
 }
 
 impl Along {
-    /// Adds other calls.
-    pub fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.total_ns = self.total_ns.saturating_add(other.total_ns);
-        self.durations.add(&other.durations);
-    }
-
     fn end(&mut self, call: &OpenCall, end_ns: u64, returned: bool, crosses_gap: bool) {
         let elapsed_ns = end_ns.saturating_sub(call.entered_ns);
         self.total_ns = self.total_ns.saturating_add(elapsed_ns);

@@ -47,13 +47,12 @@ pub fn run(args: &GraphArgs) -> anyhow::Result<ExitCode> {
     let limit = if args.limit == 0 { usize::MAX } else { args.limit };
     let mut out = output::stdout();
     if args.json {
-        let shown = |all: &[Neighbour]| all.iter().take(limit).map(Row::new).collect();
         let document = Document {
             trace: trace.path().display().to_string(),
             function: Whole::new(&trace, &function),
-            callers: shown(&callers),
+            callers: callers.iter().take(limit).map(Row::new).collect(),
             callers_not_shown: callers.len().saturating_sub(limit),
-            callees: shown(&callees),
+            callees: callees.iter().take(limit).map(Row::new).collect(),
             callees_not_shown: callees.len().saturating_sub(limit),
         };
         output::json::document(&mut out, &document)?;

@@ -1,7 +1,7 @@
 //! `critical_path(call_id)`: what the time of a call was spent on. Where its thread was blocked until another
 //! one woke it, that other's time in the same stretch takes its place, and so on through the wake-ups.
 //!
-//! The stretches follow each other from the begin of the call to its end without overlap, so that their
+//! A stretch ends where a thread's run state changes or another call becomes its innermost one. The stretches follow each other from the begin of the call to its end without overlap, so that their
 //! durations add up to the call's.
 
 use std::collections::BTreeSet;
@@ -167,11 +167,12 @@ fn stretches(
                 current = Stretch { from_ns, ..next };
                 continue;
             }
-            if next.run == current.run || event.time_ns > until_ns {
+            let same = next.run == current.run && next.call == current.call;
+            if same || event.time_ns > until_ns {
                 continue;
             }
-            let waker = match next.run {
-                RunState::Runnable { woken_by } => woken_by,
+            let waker = match (current.run, next.run) {
+                (RunState::Blocked { .. }, RunState::Runnable { woken_by }) => woken_by,
                 _ => None,
             };
             found.push(Stretch { until_ns: next.from_ns, waker, ..current });
