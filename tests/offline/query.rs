@@ -35,8 +35,11 @@ fn every_statement_of_the_cookbook_has_an_answer() {
         .collect();
     assert!(statements.len() > 10);
     for (kind, sql) in statements {
-        let traces: &[&str] =
-            if kind.trim().is_empty() { &["before.scope"] } else { &["before.scope", "after.scope"] };
+        let traces: &[&str] = if kind.trim().is_empty() {
+            &["before.scope"]
+        } else {
+            &["before.scope", "after.scope"]
+        };
         let arguments = [&["query"] as &[_], traces, &[sql]].concat();
         let text = succeed(command(folder.path(), &arguments));
         assert!(!text.is_empty(), "{sql}");
@@ -63,7 +66,8 @@ fn the_page_has_every_table_and_column() {
 fn formats_are_chosen_by_name_and_by_option() {
     let sample = Sample::new(&everything());
     let sql = "select id, ended from calls order by id limit 2";
-    let query = |more: &[&str]| sample.text(&[&["query", "sample.scope", sql] as &[_], more].concat());
+    let query =
+        |more: &[&str]| sample.text(&[&["query", "sample.scope", sql] as &[_], more].concat());
     insta::assert_snapshot!(query(&["--format", "jsonl"]), @r#"
     {"id":2,"ended":null}
     {"id":3,"ended":"returned"}
@@ -130,7 +134,10 @@ fn a_trace_that_is_recorded_is_asked_as_far_as_it_goes() {
 #[test]
 fn two_traces_of_one_name_are_told_apart() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (a, b) = (Sample::new(&everything()), Sample::new(&[event(5, 1, scope_model::EventKind::SwitchIn { cpu: 0 })]));
+    let (a, b) = (
+        Sample::new(&everything()),
+        Sample::new(&[event(5, 1, scope_model::EventKind::SwitchIn { cpu: 0 })]),
+    );
     for (name, sample) in [("a", &a), ("b", &b)] {
         std::fs::create_dir(folder.path().join(name)).expect("a folder");
         let link = folder.path().join(name).join("x.scope");

@@ -40,8 +40,7 @@ pub(crate) fn holding(
     let threads: Option<Vec<Tid>> = threads.map(|set| ids(set).into_iter().map(Tid).collect());
     let functions: Option<Vec<FunctionId>> =
         functions.map(|set| ids(set).into_iter().map(FunctionId).collect());
-    let filter =
-        BlockFilter { functions: functions.as_deref(), threads: threads.as_deref() };
+    let filter = BlockFilter { functions: functions.as_deref(), threads: threads.as_deref() };
     let mut found = Vec::new();
     for block in trace.blocks_with(filter, Direction::Forward, range.start) {
         let block = block?;
@@ -69,7 +68,11 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// The events of a block, and the number of the first. Cheapest in ascending order.
-    pub(crate) fn read(&mut self, trace: &Trace, block: usize) -> Result<(u64, &[Event]), QueryError> {
+    pub(crate) fn read(
+        &mut self,
+        trace: &Trace,
+        block: usize,
+    ) -> Result<(u64, &[Event]), QueryError> {
         let info = trace.block_info(block)?;
         let events = match self.events.take() {
             Some((events, next)) if next == block => events,

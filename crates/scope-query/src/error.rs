@@ -52,10 +52,20 @@ impl QueryError {
             },
             DataFusionError::SQL(error, _) => {
                 let text = error.to_string();
-                Self::Statement(format!("not SQL: {}", text.trim_start_matches("sql parser error: ")))
+                Self::Statement(format!(
+                    "not SQL: {}",
+                    text.trim_start_matches("sql parser error: ")
+                ))
+            }
+            DataFusionError::Plan(text) if is_refusal(&text) => {
+                let what = plain(&text);
+                let what = what.split_once(": ").map_or(what.as_str(), |(_, what)| what);
+                Self::Statement(format!("a statement can only read, and this is {what}"))
             }
             DataFusionError::Plan(text) => Self::Statement(plain(&text)),
-            error @ DataFusionError::SchemaError(..) => Self::Statement(plain(&error.strip_backtrace())),
+            error @ DataFusionError::SchemaError(..) => {
+                Self::Statement(plain(&error.strip_backtrace()))
+            }
             DataFusionError::NotImplemented(text) => {
                 Self::Statement(format!("not supported: {}", plain(&text)))
             }
@@ -95,6 +105,13 @@ impl From<QueryError> for DataFusionError {
     fn from(error: QueryError) -> Self {
         Self::External(Box::new(error))
     }
+}
+
+/// Whether the engine was not allowed to do what a statement says.
+fn is_refusal(text: &str) -> bool {
+    ["DDL not supported", "DML not supported", "Statement not supported"]
+        .iter()
+        .any(|start| text.starts_with(start))
 }
 
 /// Without what the engine says of itself.

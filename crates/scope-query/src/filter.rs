@@ -136,7 +136,9 @@ fn tests(expression: &Expr, columns: &[Column]) -> Option<Vec<Test>> {
         Expr::Between(between) if !between.negated => {
             let column = find(&between.expr)?;
             match (constant(&between.low)?, constant(&between.high)?) {
-                (Constant::Number(from), Constant::Number(to)) => test(column, Is::Between(from, to)),
+                (Constant::Number(from), Constant::Number(to)) => {
+                    test(column, Is::Between(from, to))
+                }
                 _ => None,
             }
         }

@@ -36,7 +36,11 @@ impl Answer {
     /// # Errors
     ///
     /// Those of [`Answer::next_batch`]; [`QueryError::Write`].
-    pub fn write(mut self, format: Format, out: &mut (dyn Write + Send)) -> Result<u64, QueryError> {
+    pub fn write(
+        mut self,
+        format: Format,
+        out: &mut (dyn Write + Send),
+    ) -> Result<u64, QueryError> {
         let schema = Arc::clone(self.schema());
         let mut sink = Sink::new(format, &schema, out)?;
         let mut rows = 0;
@@ -54,7 +58,7 @@ type Out<'a> = &'a mut (dyn Write + Send);
 enum Sink<'a> {
     Json(datafusion::arrow::json::Writer<Out<'a>, JsonArray>),
     JsonLines(datafusion::arrow::json::Writer<Out<'a>, LineDelimited>),
-    Csv(csv::Writer<Out<'a>>),
+    Csv(Box<csv::Writer<Out<'a>>>),
     Parquet(Box<ArrowWriter<Out<'a>>>),
     Arrow(Box<StreamWriter<Out<'a>>>),
 }
@@ -69,7 +73,7 @@ impl<'a> Sink<'a> {
                 let mut writer = csv::WriterBuilder::new().with_header(true).build(out);
                 // An answer without rows has columns all the same.
                 writer.write(&RecordBatch::new_empty(Arc::clone(schema)))?;
-                Self::Csv(writer)
+                Self::Csv(Box::new(writer))
             }
             Format::Parquet => {
                 let properties = WriterProperties::builder()

@@ -21,13 +21,29 @@ use crate::source::Source;
 
 /// All of them, for lists and completion.
 pub(crate) const LIST: &[FunctionInfo] = &[
-    info("stack_at", "stack_at(time) -> rows", "the open calls of every thread at a moment: a time in ns, '1.5ms', '37%', 'call:ID', '@NAME'"),
+    info(
+        "stack_at",
+        "stack_at(time) -> rows",
+        "the open calls of every thread at a moment: a time in ns, '1.5ms', '37%', 'call:ID', '@NAME'",
+    ),
     info("callers", "callers(call_id) -> calls", "the call that made a call"),
     info("ancestors", "ancestors(call_id) -> calls", "all calls that were open around a call"),
     info("callees", "callees(call_id) -> calls", "the calls that a call made itself"),
-    info("descendants", "descendants(call_id) -> calls", "all calls that were made while a call was open"),
-    info("critical_path", "critical_path(call_id) -> rows", "what a call's time was spent on, through the threads that it waited for"),
-    info("percentile", "percentile(number, share) -> number", "the value that a share of the values do not exceed, as in percentile(duration, 0.99)"),
+    info(
+        "descendants",
+        "descendants(call_id) -> calls",
+        "all calls that were made while a call was open",
+    ),
+    info(
+        "critical_path",
+        "critical_path(call_id) -> rows",
+        "what a call's time was spent on, through the threads that it waited for",
+    ),
+    info(
+        "percentile",
+        "percentile(number, share) -> number",
+        "the value that a share of the values do not exceed, as in percentile(duration, 0.99)",
+    ),
     info("histogram", "histogram(number) -> list", "how many values there are, by powers of two"),
     info("ns", "ns(text) -> number", "a time such as '1.5ms' in ns"),
     info("demangle", "demangle(text) -> text", "the readable name of a symbol"),

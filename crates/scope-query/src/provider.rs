@@ -259,7 +259,9 @@ pub(crate) fn type_name(holds: &DataType) -> &'static str {
         DataType::Boolean => "flag",
         holds if holds.is_integer() => "integer",
         holds if holds.is_floating() => "number",
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => "text",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+            "text"
+        }
         _ => "other",
     }
 }

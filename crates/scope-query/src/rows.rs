@@ -150,7 +150,9 @@ impl Rows {
         let builders = wanted
             .projection
             .iter()
-            .map(|index| Builder::new(index.map_or(Type::Word, |index| wanted.columns[index].holds)))
+            .map(|index| {
+                Builder::new(index.map_or(Type::Word, |index| wanted.columns[index].holds))
+            })
             .collect();
         let left = wanted.limit;
         Self { wanted, trace, builders, rows: 0, left }

@@ -18,7 +18,8 @@ pub(crate) fn explain(error: DataFusionError, tables: &[Arc<dyn Table>]) -> Quer
         }
         DataFusionError::SchemaError(error, trail) => match *error {
             SchemaError::FieldNotFound { field, valid_fields } => {
-                let known: Vec<&str> = valid_fields.iter().map(|field| field.name.as_str()).collect();
+                let known: Vec<&str> =
+                    valid_fields.iter().map(|field| field.name.as_str()).collect();
                 QueryError::Statement(absent("column", &field.name, &known))
             }
             other => QueryError::of(DataFusionError::SchemaError(Box::new(other), trail)),

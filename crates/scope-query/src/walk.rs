@@ -89,7 +89,8 @@ pub(crate) fn parts<W: Watch + Default + 'static>(
     let threads = threads.map(with_everybody);
     let blocks = blocks::holding(&source.trace, range, threads.as_ref(), None)?;
     let parts = blocks::divide(&blocks, parts).into_iter().map(|blocks| {
-        let part = Part::<W> { source: Arc::clone(source), blocks: blocks.into(), watch: W::default };
+        let part =
+            Part::<W> { source: Arc::clone(source), blocks: blocks.into(), watch: W::default };
         Box::new(part) as Box<dyn Partition>
     });
     Ok(parts.collect())

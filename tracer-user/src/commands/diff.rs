@@ -90,7 +90,8 @@ struct Row {
 impl Row {
     /// How far a value moved, and how much it was; what is not there counts as 0.
     fn moved(&self, key: DiffKey) -> (i128, u64) {
-        let value = |side: &Option<Side>| side.as_ref().and_then(|side| side.value(key)).unwrap_or(0);
+        let value =
+            |side: &Option<Side>| side.as_ref().and_then(|side| side.value(key)).unwrap_or(0);
         let (before, after) = (value(&self.before), value(&self.after));
         (i128::from(after) - i128::from(before), before)
     }
@@ -127,9 +128,10 @@ fn by_edge(trace: &Trace) -> anyhow::Result<BTreeMap<Key, Side>> {
 
 fn compare(before: BTreeMap<Key, Side>, mut after: BTreeMap<Key, Side>) -> Vec<Row> {
     let row = |key, before: Option<Side>, after: Option<Side>| {
-        let chance = before.as_ref().zip(after.as_ref()).and_then(|(before, after)| {
-            significance::chance(&before.durations, &after.durations)
-        });
+        let chance = before
+            .as_ref()
+            .zip(after.as_ref())
+            .and_then(|(before, after)| significance::chance(&before.durations, &after.durations));
         Row { key, before, after, chance, significant: false }
     };
     let mut rows: Vec<Row> = before
@@ -164,6 +166,10 @@ fn text(
     let (a, b) = (reading::label(before), reading::label(after));
     writeln!(out, "from {} to {}", printable(&a), printable(&b))?;
     writeln!(out)?;
+    if rows.is_empty() {
+        writeln!(out, "nothing differs")?;
+        return out.flush();
+    }
     let time = if edges { "time" } else { "self" };
     let mut table = Table::new(&[
         ("calls", Align::Right),
@@ -221,7 +227,11 @@ fn change(row: &Row, key: DiffKey) -> String {
         (_, 0) => "+".to_owned(),
         (moved, before) => {
             let share = moved as f64 / before as f64;
-            if share >= 9.0 { format!("×{:.0}", share + 1.0) } else { format!("{:+.0}%", share * 100.0) }
+            if share >= 9.0 {
+                format!("×{:.0}", share + 1.0)
+            } else {
+                format!("{:+.0}%", share * 100.0)
+            }
         }
     }
 }

@@ -87,7 +87,11 @@ fn find(trace: &Trace, name: &str, path: &str) -> anyhow::Result<FunctionId> {
             let shown: Vec<&str> =
                 several.iter().take(MOST_NAMES).map(|one| one.name.as_str()).collect();
             let more = several.len().saturating_sub(MOST_NAMES);
-            let more = if more > 0 { format!(" and {}", counted(more as u64, "more")) } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {}", counted(more as u64, "more"))
+            } else {
+                String::new()
+            };
             bail!("{name} fits {} functions; name one: {}{more}", several.len(), shown.join(", "))
         }
     }
@@ -139,7 +143,8 @@ fn text(
     for (title, neighbours) in [("called by", callers), ("calls", callees)] {
         writeln!(out)?;
         if neighbours.is_empty() {
-            let nobody = if title == "calls" { "calls nothing that was probed" } else { "never called" };
+            let nobody =
+                if title == "calls" { "calls nothing that was probed" } else { "never called" };
             writeln!(out, "{nobody}")?;
             continue;
         }

@@ -10,9 +10,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
+use anstream::StripStream;
 use anyhow::{Context, anyhow, bail};
 use clap::error::ErrorKind;
-use scope_query::{Bookmark, Format, Input, Limits, Options, QueryError, Session, Stop};
+use scope_query::{Answer, Bookmark, Format, Input, Limits, Options, QueryError, Session, Stop};
 use scope_store::Trace;
 
 use super::bookmarks::Kept;
@@ -25,8 +26,7 @@ pub fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let format = format(args);
     let mut session = open(&traces)?;
     stop_on_interrupt(session.stop())?;
-    let limits =
-        Limits { timeout: args.timeout, rows: (args.limit > 0).then_some(args.limit) };
+    let limits = Limits { timeout: args.timeout, rows: (args.limit > 0).then_some(args.limit) };
     match statement {
         Some(statement) => {
             let binary = matches!(format, QueryFormat::Parquet | QueryFormat::Arrow);
@@ -115,7 +115,10 @@ fn stop_on_interrupt(stop: Stop) -> anyhow::Result<()> {
             }
         });
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(listen).context("cannot listen to signals")?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listen)
+        .context("cannot listen to signals")?;
     Ok(())
 }
 
@@ -128,34 +131,39 @@ fn answer(
     file: Option<&Path>,
 ) -> anyhow::Result<u64> {
     let answer = session.run(statement, limits).map_err(told)?;
-    let write = |out: &mut (dyn Write + Send)| -> anyhow::Result<u64> {
-        let format = match format {
-            QueryFormat::Table => return text::write(answer, out).map_err(told),
-            QueryFormat::Json => Format::Json,
-            QueryFormat::Jsonl => Format::JsonLines,
-            QueryFormat::Csv => Format::Csv,
-            QueryFormat::Parquet => Format::Parquet,
-            QueryFormat::Arrow => Format::Arrow,
+    let format = match format {
+        QueryFormat::Table => None,
+        QueryFormat::Json => Some(Format::Json),
+        QueryFormat::Jsonl => Some(Format::JsonLines),
+        QueryFormat::Csv => Some(Format::Csv),
+        QueryFormat::Parquet => Some(Format::Parquet),
+        QueryFormat::Arrow => Some(Format::Arrow),
+    };
+    let Some(path) = file else {
+        return match format {
+            None => text::write(answer, &mut output::stdout()).map_err(told),
+            Some(format) => data(answer, format, io::stdout()),
         };
-        let rows = answer.write(format, out).map_err(told)?;
-        out.flush()?;
-        Ok(rows)
     };
-    let Some(file) = file else {
-        // Not the locked standard output of other commands, which no thread may be given.
-        return write(&mut BufWriter::with_capacity(1 << 16, io::stdout()));
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    let rows = match format {
+        // Colours are for terminals.
+        None => text::write(answer, &mut BufWriter::new(StripStream::new(file))).map_err(told),
+        Some(format) => data(answer, format, file),
     };
-    let context = || format!("cannot write {}", file.display());
-    let mut out = BufWriter::new(File::create(file).with_context(context)?);
-    let rows = write(&mut out).and_then(|rows| {
-        out.flush().with_context(context)?;
-        Ok(rows)
-    });
     if rows.is_err() {
         // Half an answer is none.
-        let _ = fs::remove_file(file);
+        let _ = fs::remove_file(path);
     }
     rows
+}
+
+/// Writes an answer for other programs.
+fn data(answer: Answer, format: Format, out: impl Write + Send) -> anyhow::Result<u64> {
+    let mut out = BufWriter::with_capacity(1 << 16, out);
+    let rows = answer.write(format, &mut out).map_err(told)?;
+    out.flush()?;
+    Ok(rows)
 }
 
 /// An error in the words of this program; a reader that has gone stays one.

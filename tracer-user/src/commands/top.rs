@@ -111,9 +111,9 @@ fn latest(trace: &Trace, length: Duration) -> anyhow::Result<Stretch> {
     }
     state.threads().iter().for_each(|thread| clock.pass(thread, until_ns));
     stretch.functions = clock.spent.into_iter().collect();
-    stretch.functions.sort_by_key(|(id, spent)| {
-        (Reverse(spent.self_ns), Reverse(spent.calls), *id)
-    });
+    stretch
+        .functions
+        .sort_by_key(|(id, spent)| (Reverse(spent.self_ns), Reverse(spent.calls), *id));
     Ok(stretch)
 }
 

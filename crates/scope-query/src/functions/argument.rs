@@ -48,12 +48,17 @@ impl fmt::Debug for Function {
 }
 
 impl TableFunctionImpl for Function {
-    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> EngineResult<Arc<dyn TableProvider>> {
+    fn call_with_args(
+        &self,
+        args: TableFunctionArgs<'_, '_>,
+    ) -> EngineResult<Arc<dyn TableProvider>> {
         let wrong = |what: String| QueryError::Statement(format!("{}: {what}", self.name));
         let arguments: Vec<Argument> = args
             .exprs()
             .iter()
-            .map(|expr| Argument::of(expr).ok_or_else(|| wrong(format!("`{expr}` is not a constant"))))
+            .map(|expr| {
+                Argument::of(expr).ok_or_else(|| wrong(format!("`{expr}` is not a constant")))
+            })
             .collect::<Result<_, _>>()?;
         let sources = &self.asked.sources;
         let (first, source) = match (arguments.as_slice(), &**sources) {
@@ -67,7 +72,10 @@ impl TableFunctionImpl for Function {
                 let found = sources.iter().find(|source| &*source.name == name.as_str());
                 (first, found.ok_or_else(|| wrong(format!("there is no trace `{name}`")))?)
             }
-            _ => Err(wrong("it takes one argument, and the name of the trace where there are several".to_owned()))?,
+            _ => Err(wrong(
+                "it takes one argument, and the name of the trace where there are several"
+                    .to_owned(),
+            ))?,
         };
         let table = (self.make)(first, source)?;
         let sources = Arc::from([Arc::clone(source)]);
@@ -103,7 +111,9 @@ impl Argument {
             Self::Number(number) => u64::try_from(*number).ok(),
             Self::Text(text) => text.strip_prefix("call:").unwrap_or(text).parse().ok(),
         };
-        id.ok_or_else(|| QueryError::Statement("not the id of a call; write for example 1200".to_owned()))
+        id.ok_or_else(|| {
+            QueryError::Statement("not the id of a call; write for example 1200".to_owned())
+        })
     }
 
     /// A moment.

@@ -83,7 +83,9 @@ impl Small for CriticalPath {
                 5 => Cell::Text(state_name(stretch.run)),
                 6 => Cell::text_if(reason(stretch.run)),
                 7 => Cell::id_if(stretch.waker.map(|tid| tid.0)),
-                8 => Cell::text_if(stretch.syscall.and_then(|number| syscall::name(machine, number))),
+                8 => {
+                    Cell::text_if(stretch.syscall.and_then(|number| syscall::name(machine, number)))
+                }
                 _ => Cell::count_if(stretch.call),
             });
         }
@@ -115,7 +117,8 @@ fn follow(
             path.truncate(before);
         }
         if path.len() >= LONGEST {
-            let what = format!("critical_path: more than {LONGEST} stretches; ask for a shorter call");
+            let what =
+                format!("critical_path: more than {LONGEST} stretches; ask for a shorter call");
             return Err(QueryError::Engine(what));
         }
         path.push(Stretch { hops, ..stretch });

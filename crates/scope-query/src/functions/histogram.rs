@@ -26,7 +26,10 @@ impl Histogram {
 }
 
 fn fields() -> Fields {
-    ["from", "until", "count"].map(|name| Field::new(name, DataType::Int64, false)).into_iter().collect()
+    ["from", "until", "count"]
+        .map(|name| Field::new(name, DataType::Int64, false))
+        .into_iter()
+        .collect()
 }
 
 impl AggregateUDFImpl for Histogram {
@@ -66,10 +69,12 @@ impl Accumulator for Counts {
 
     fn evaluate(&mut self) -> EngineResult<ScalarValue> {
         let full = || self.0.iter().enumerate().filter(|(_, count)| **count > 0);
-        let from: Int64Array =
-            full().map(|(bucket, _)| if bucket == 0 { i64::MIN } else { 1 << (bucket - 1) }).collect();
-        let until: Int64Array =
-            full().map(|(bucket, _)| if bucket == BUCKETS - 1 { i64::MAX } else { 1 << bucket }).collect();
+        let from: Int64Array = full()
+            .map(|(bucket, _)| if bucket == 0 { i64::MIN } else { 1 << (bucket - 1) })
+            .collect();
+        let until: Int64Array = full()
+            .map(|(bucket, _)| if bucket == BUCKETS - 1 { i64::MAX } else { 1 << bucket })
+            .collect();
         let count: Int64Array = full().map(|(_, count)| *count).collect();
         let arrays: Vec<ArrayRef> = vec![Arc::new(from), Arc::new(until), Arc::new(count)];
         let rows = StructArray::try_new(fields(), arrays, None)?;

@@ -128,7 +128,8 @@ impl Accumulator for Values {
     }
 
     fn size(&self) -> usize {
-        let many = self.many.as_ref().map_or(0, |many| size_of_val(&**many) + many.distinct_values() * 8);
+        let many =
+            self.many.as_ref().map_or(0, |many| size_of_val(&**many) + many.distinct_values() * 8);
         size_of_val(self) + self.few.capacity() * 8 + many
     }
 

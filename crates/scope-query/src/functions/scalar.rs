@@ -28,7 +28,8 @@ pub(crate) fn ns() -> ScalarUDF {
     let ns = |arguments: &[ColumnarValue]| {
         let arrays = ColumnarValue::values_to_arrays(arguments)?;
         let read = |text: &str| {
-            let wrong = || exec_datafusion_err!("`{text}` is not a time; write for example '1.5ms'");
+            let wrong =
+                || exec_datafusion_err!("`{text}` is not a time; write for example '1.5ms'");
             time_ns(text).ok_or_else(wrong)
         };
         let texts = as_string_array(&arrays[0])?;

@@ -31,7 +31,11 @@ impl Small for StackAt {
         column("pid", Type::Id, "its process"),
         column("state", Type::Word, "what the scheduler had it do"),
         column("reason", Type::Word, "why it did not run"),
-        column("depth", Type::Int, "calls open around it; a thread without calls has one row, of nulls"),
+        column(
+            "depth",
+            Type::Int,
+            "calls open around it; a thread without calls has one row, of nulls",
+        ),
         column("call_id", Type::Int, "the open call: `calls.id`"),
         column("function_id", Type::Id, "its function"),
         column("start", Type::Int, "when it was entered, ns since the start of the trace"),

@@ -26,7 +26,11 @@ const COLUMNS: &[Column] = &[
     column("return_value", Type::Bits, "of a call that returns: the raw register"),
     column("return_address", Type::Bits, "of a call that begins: where it returns to"),
     column("stack_pointer", Type::Bits, "of a call that begins"),
-    column("inherited", Type::Flag, "of a call that begins: it was open when its process was forked"),
+    column(
+        "inherited",
+        Type::Flag,
+        "of a call that begins: it was open when its process was forked",
+    ),
     column("crosses_gap", Type::Flag, "of a call that ends: events were lost while it was open"),
     column("cpu", Type::Id, "of a switch"),
     column("task_state", Type::Id, "of a switch out: the kernel's bits; 0: preempted"),
@@ -159,7 +163,9 @@ fn detail(kind: &EventKind, column: usize) -> Cell<'static> {
         (9, EventKind::Enter { stack_pointer, .. }) => Cell::Bits(stack_pointer),
         (10, EventKind::Enter { inherited, .. }) => Cell::Flag(inherited),
         (11, EventKind::Leave { crosses_gap, .. }) => Cell::Flag(crosses_gap),
-        (12, EventKind::SwitchIn { cpu } | EventKind::SwitchOut { cpu, .. }) => Cell::Id(cpu.into()),
+        (12, EventKind::SwitchIn { cpu } | EventKind::SwitchOut { cpu, .. }) => {
+            Cell::Id(cpu.into())
+        }
         (13, EventKind::SwitchOut { state, .. }) => Cell::Id(state),
         (14, EventKind::Waking { waker, .. }) => Cell::Id(waker.0),
         (15, EventKind::Waking { waker_pid, .. }) => Cell::Id(waker_pid.0),

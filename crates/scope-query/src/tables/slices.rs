@@ -24,8 +24,16 @@ const COLUMNS: &[Column] = &[
     column("duration", Type::Int, "ns; up to the end of the trace where it goes on there"),
     column("state", Type::Word, "running, runnable, blocked or unknown"),
     column("cpu", Type::Id, "of a thread that runs, where it is known"),
-    column("reason", Type::Word, "of one that does not: preempted, woken, sleeping, uninterruptible, ..."),
-    column("waker", Type::Id, "blocked: the thread that ended it; runnable: the one that made it so"),
+    column(
+        "reason",
+        Type::Word,
+        "of one that does not: preempted, woken, sleeping, uninterruptible, ...",
+    ),
+    column(
+        "waker",
+        Type::Id,
+        "blocked: the thread that ended it; runnable: the one that made it so",
+    ),
     column("syscall", Type::Word, "the system call it was in"),
     column("call_id", Type::Int, "the innermost open call: `calls.id`"),
     column("goes_on", Type::Flag, "it goes on when the trace ends"),
@@ -93,7 +101,14 @@ impl Slice {
         }
     }
 
-    fn give(&self, source: &Source, tid: Tid, end_ns: u64, next: Option<RunState>, rows: &mut Rows) {
+    fn give(
+        &self,
+        source: &Source,
+        tid: Tid,
+        end_ns: u64,
+        next: Option<RunState>,
+        rows: &mut Rows,
+    ) {
         let duration = end_ns.saturating_sub(self.start_ns);
         // A thread that was not seen before this event was in no state before.
         let nothing = self.run == RunState::Unknown && duration == 0;
@@ -134,9 +149,9 @@ impl Slice {
 impl Slicer {
     fn update(&mut self, seen: &Seen<'_>, thread: &ThreadState, rows: &mut Rows) {
         let known = self.slices.get(&thread.tid);
-        if known.is_some_and(|slice| {
-            slice.run == thread.run && slice.start_ns == thread.run_since_ns
-        }) {
+        if known
+            .is_some_and(|slice| slice.run == thread.run && slice.start_ns == thread.run_since_ns)
+        {
             return;
         }
         if let Some(slice) = known {

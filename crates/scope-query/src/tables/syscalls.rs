@@ -125,7 +125,9 @@ impl Watch for Watcher {
             }
             _ => {}
         }
-        if seen.within && let EventKind::SyscallEnter { number } = event.kind {
+        if seen.within
+            && let EventKind::SyscallEnter { number } = event.kind
+        {
             let call = state.thread(tid).and_then(|thread| thread.stack.last()).map(|call| call.id);
             self.open.insert(tid, Call { event: seen.number, begin: *event, number, call });
         }

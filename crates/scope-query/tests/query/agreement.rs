@@ -263,10 +263,8 @@ proptest! {
 /// Descendants are the calls of the thread that began while the call was open.
 fn below(sql: &mut Session, id: u64, view: &scope_timeline::CallView) {
     let until = view.ending.map_or(i64::MAX, |ending| ending.event as i64);
-    let expected = set(
-        sql,
-        &format!("{CALLS} where tid = {} and id > {id} and id < {until}", view.tid),
-    );
+    let expected =
+        set(sql, &format!("{CALLS} where tid = {} and id > {id} and id < {until}", view.tid));
     let columns = CALLS.replace("from calls", &format!("from descendants({id})"));
     assert_eq!(set(sql, &columns), expected);
 }

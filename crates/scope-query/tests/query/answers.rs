@@ -147,7 +147,10 @@ fn percentiles_and_histograms_count_known_durations() {
 #[test]
 fn names_are_demangled() {
     let (_stored, mut sql) = small();
-    assert_eq!(rows(&mut sql, "select demangle('_ZN6server5parse17h0000000000000000E')"), ["server::parse"]);
+    assert_eq!(
+        rows(&mut sql, "select demangle('_ZN6server5parse17h0000000000000000E')"),
+        ["server::parse"]
+    );
 }
 
 #[test]

@@ -43,7 +43,8 @@ pub(crate) fn set(session: &mut Session, sql: &str) -> Vec<String> {
 
 /// Rows, one a line, under the names of the columns.
 pub(crate) fn table(session: &mut Session, sql: &str) -> String {
-    let answer = session.run(sql, Limits::default()).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let answer =
+        session.run(sql, Limits::default()).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let heads: Vec<String> = answer.columns().into_iter().map(|column| column.name).collect();
     drop(answer);
     let mut lines = vec![heads.join("|")];

@@ -58,7 +58,9 @@ fn many_blocks_are_read_by_several_threads() {
     let mut writer = writer(&folder);
     let many: Vec<Event> = (0..400)
         .flat_map(|round| {
-            events().into_iter().map(move |event| Event { time_ns: event.time_ns + round * 4_000, ..event })
+            events()
+                .into_iter()
+                .map(move |event| Event { time_ns: event.time_ns + round * 4_000, ..event })
         })
         .collect();
     append(&mut writer, &many);

@@ -71,7 +71,9 @@ mod tests {
     #[test]
     fn the_distribution_has_its_known_values() {
         // Smirnov's table.
-        for (lambda, expected) in [(0.5, 0.963_945), (1.0, 0.270_000), (1.36, 0.049_486), (1.63, 0.009_846)] {
+        for (lambda, expected) in
+            [(0.5, 0.963_945), (1.0, 0.270_000), (1.36, 0.049_486), (1.63, 0.009_846)]
+        {
             assert!((tail(lambda) - expected).abs() < 1e-5, "{lambda}: {}", tail(lambda));
         }
         assert_eq!(tail(0.0), 1.0);

@@ -100,8 +100,7 @@ fn list(session: &Session) -> anyhow::Result<Next> {
     for known in session.tables() {
         table.row(vec![known.name.to_owned(), known.about.to_owned()]);
     }
-    table.write(&mut io::stdout(), terminal_width())?;
-    Ok(Next::Read)
+    show(&table)
 }
 
 fn describe(session: &Session, name: &str) -> anyhow::Result<Next> {
@@ -120,8 +119,7 @@ fn describe(session: &Session, name: &str) -> anyhow::Result<Next> {
         };
         table.row(vec![column.name.to_owned(), holds.to_owned(), column.about.to_owned()]);
     }
-    table.write(&mut io::stdout(), terminal_width())?;
-    Ok(Next::Read)
+    show(&table)
 }
 
 fn functions(session: &Session) -> anyhow::Result<Next> {
@@ -129,7 +127,13 @@ fn functions(session: &Session) -> anyhow::Result<Next> {
     for function in session.functions() {
         table.row(vec![function.usage.to_owned(), function.about.to_owned()]);
     }
-    table.write(&mut io::stdout(), terminal_width())?;
+    show(&table)
+}
+
+fn show(table: &Table) -> anyhow::Result<Next> {
+    let mut out = output::stdout();
+    table.write(&mut out, terminal_width())?;
+    out.flush()?;
     Ok(Next::Read)
 }
 
@@ -164,7 +168,9 @@ fn ends(text: &str) -> Vec<usize> {
     let (mut ends, mut at) = (Vec::new(), 0);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let past = |end: &str, from: usize| {
-            rest.get(from..).and_then(|rest| rest.find(end)).map_or(rest.len(), |found| from + found + end.len())
+            rest.get(from..)
+                .and_then(|rest| rest.find(end))
+                .map_or(rest.len(), |found| from + found + end.len())
         };
         let first = rest.chars().next().map_or(1, char::len_utf8);
         at += match rest.as_bytes() {
@@ -249,7 +255,7 @@ impl Prompt for Mark {
 
 #[cfg(test)]
 mod tests {
-    use super::{statements, Ends};
+    use super::{Ends, statements};
     use reedline::{ValidationResult, Validator};
 
     #[test]

@@ -268,26 +268,14 @@ impl Step<'_> {
     }
 
     /// Gives the calls that a thread had and has no more.
-    fn gone(
-        &mut self,
-        before: Option<ThreadState>,
-        state: &State,
-        number: u64,
-        event: &Event,
-    ) {
+    fn gone(&mut self, before: Option<ThreadState>, state: &State, number: u64, event: &Event) {
         let Some(before) = before else { return };
         let left = state.thread(before.tid).map_or(0, |thread| thread.stack.len());
         self.close(&before, left, Some((number, *event)), event.time_ns);
     }
 
     /// Gives the calls of a thread from a place in its stack up, innermost first.
-    fn close(
-        &mut self,
-        thread: &ThreadState,
-        keep: usize,
-        end: Option<(u64, Event)>,
-        end_ns: u64,
-    ) {
+    fn close(&mut self, thread: &ThreadState, keep: usize, end: Option<(u64, Event)>, end_ns: u64) {
         for depth in (keep..thread.stack.len()).rev() {
             let (below, above) = thread.stack.split_at(depth);
             let Some(call) = above.first() else { continue };
@@ -308,7 +296,8 @@ impl Step<'_> {
         let parent = below.last().map(|call| call.id);
         if self.choice.takes(tid, &call, parent) {
             let depth = below.len();
-            Row { call, parent, depth, tid, pid, end, end_ns, account }.give(self.source, self.rows);
+            Row { call, parent, depth, tid, pid, end, end_ns, account }
+                .give(self.source, self.rows);
         }
     }
 }

@@ -5,11 +5,59 @@ use scope_query::Session;
 
 /// Words of SQL that are worth completing.
 const WORDS: &[&str] = &[
-    "and", "as", "asc", "avg", "between", "by", "case", "coalesce", "count", "cross", "desc", "distinct",
-    "else", "end", "except", "exists", "explain", "from", "full", "group", "having", "in", "inner",
-    "intersect", "is", "join", "lateral", "left", "like", "limit", "max", "min", "not", "null", "offset",
-    "on", "or", "order", "over", "partition", "right", "round", "row_number", "select", "sum", "then",
-    "union", "unnest", "using", "values", "when", "where", "with",
+    "and",
+    "as",
+    "asc",
+    "avg",
+    "between",
+    "by",
+    "case",
+    "coalesce",
+    "count",
+    "cross",
+    "desc",
+    "distinct",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "explain",
+    "from",
+    "full",
+    "group",
+    "having",
+    "in",
+    "inner",
+    "intersect",
+    "is",
+    "join",
+    "lateral",
+    "left",
+    "like",
+    "limit",
+    "max",
+    "min",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "over",
+    "partition",
+    "right",
+    "round",
+    "row_number",
+    "select",
+    "sum",
+    "then",
+    "union",
+    "unnest",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
 ];
 
 /// What can be completed, sorted.
@@ -41,9 +89,9 @@ impl Names {
     fn matching<'a>(&'a self, line: &str, place: usize) -> (usize, Vec<&'a (String, String)>) {
         let before = line.get(..place).unwrap_or(line);
         let is_of_word = |c: char| c.is_alphanumeric() || c == '_';
-        let start = before.rfind(|c| !is_of_word(c)).map_or(0, |at| {
-            at + before[at..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start = before
+            .rfind(|c| !is_of_word(c))
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let word = before[start..].to_lowercase();
         if word.is_empty() {
             return (start, Vec::new());
