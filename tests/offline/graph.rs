@@ -115,7 +115,7 @@ fn a_diff_tells_what_changed_from_what_is_chance() {
     insta::assert_snapshot!(same, @r"
     from a.scope to a.scope
 
-    calls  change  self  change  p50  change  p99  change    function
+    nothing differs
     ");
 }
 

@@ -13,7 +13,7 @@ fn an_answer_is_a_table() {
     let sql = "select f.name, c.start, c.duration, c.ended from calls c join functions f on f.id = c.function_id \
         where c.tid = 100 order by c.id limit 4";
     insta::assert_snapshot!(sample.text(&["query", "sample.scope", sql]), @r"
-    [1mname                                    start  duration  ended[0m
+    name                                    start  duration  ended
     main                                   100000
     server::parse<alloc::string::String>   200000    500000  returned
     server::parse<alloc::string::String>  1000000   1000000  returned
@@ -92,7 +92,7 @@ fn wrong_statements_say_what_is_wrong_with_status_1() {
     insta::assert_snapshot!(error("select duraton from gaps").1, @"scope: there is no column `duraton`; did you mean `duration`? there are event, tid, start, duration, entries, exits, others");
     insta::assert_snapshot!(error("select * from cals").1, @"scope: there is no table `cals`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, bookmarks");
     insta::assert_snapshot!(error("select from").1, @"scope: not SQL: Expected: identifier, found: EOF");
-    insta::assert_snapshot!(error("drop table calls").1, @"scope: DDL not supported: DropTable");
+    insta::assert_snapshot!(error("drop table calls").1, @"scope: a statement can only read, and this is DropTable");
     assert_eq!(error("select * from cals").0, Some(1));
     let (code, text) = fail(sample.command(&["query", "none.scope", "select 1"]));
     assert_eq!(code, Some(1));
