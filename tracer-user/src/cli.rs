@@ -15,7 +15,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use scope_timeline::{Move, Place};
 
-pub use query::{DiffArgs, DiffKey, GraphArgs, QueryArgs, QueryFormat, TopArgs};
+#[cfg(feature = "sql")]
+pub use query::QueryFormat;
+pub use query::{DiffArgs, DiffKey, GraphArgs, QueryArgs, TopArgs};
 
 use crate::record::trigger::Condition;
 
