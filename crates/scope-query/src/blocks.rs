@@ -24,6 +24,18 @@ pub(crate) fn in_time(trace: &Trace, from_ns: u64, to_ns: u64) -> Result<Range<u
     Ok(first..end)
 }
 
+/// As [`in_time`], but without records that came later than those of the next block: found without a
+/// look at every block that follows.
+pub(crate) fn about_time(
+    trace: &Trace,
+    from_ns: u64,
+    to_ns: u64,
+) -> Result<Range<usize>, QueryError> {
+    let first = trace.block_at_time(from_ns)?;
+    let last = trace.block_at_time(to_ns.saturating_add(1))?;
+    Ok(first..(last + 1).min(trace.block_count()?).max(first))
+}
+
 /// The blocks of a range that may hold events of these threads and of these functions, ascending.
 pub(crate) fn holding(
     trace: &Trace,

@@ -154,7 +154,7 @@ fn stretches(
             ..blank
         },
     };
-    let range = blocks::in_time(trace, from_ns, until_ns)?;
+    let range = blocks::about_time(trace, from_ns, until_ns)?;
     let threads = with_everybody(BTreeSet::from([tid.0.into()]));
     let holding = blocks::holding(trace, range.clone(), Some(&threads), None)?;
     let mut found: Vec<Stretch> = Vec::new();
