@@ -92,7 +92,7 @@ impl Durations {
         self.keep(ns);
     }
 
-    /// Adds the durations of other calls.
+    /// Takes those of `other` in.
     pub fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.sum_ns += other.sum_ns;
