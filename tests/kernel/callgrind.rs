@@ -14,14 +14,15 @@ use super::harness::{Recorder, Report, shared};
 use super::safety::Moments;
 
 /// A program of crates.io, built with debug information and kept under the target folder.
-struct RealProgram {
+pub(super) struct RealProgram {
     package: &'static str,
     version: &'static str,
     binary: &'static str,
 }
 
 const HEXYL: RealProgram = RealProgram { package: "hexyl", version: "0.16.0", binary: "hexyl" };
-const RIPGREP: RealProgram = RealProgram { package: "ripgrep", version: "14.1.1", binary: "rg" };
+pub(super) const RIPGREP: RealProgram =
+    RealProgram { package: "ripgrep", version: "14.1.1", binary: "rg" };
 
 impl RealProgram {
     /// Where a test may put what belongs to it.
@@ -30,7 +31,7 @@ impl RealProgram {
     }
 
     /// Builds it unless an earlier run did; the reason when it cannot be had.
-    fn install(&self) -> Result<PathBuf, String> {
+    pub(super) fn install(&self) -> Result<PathBuf, String> {
         let folder = self.folder();
         let program = folder.join("bin").join(self.binary);
         if program.exists() {

@@ -12,6 +12,7 @@
 mod harness;
 
 mod callgrind;
+mod code;
 mod counts;
 mod errors;
 mod flight;

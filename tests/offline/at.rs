@@ -93,7 +93,13 @@ fn json_has_the_state_of_each_thread() {
                         "return_address": 0x55_0000_1234_u64,
                         "stack_pointer": 0x7fff_0000_0ff8_u64,
                         "inherited": false,
-                        "crosses_gap": false
+                        "crosses_gap": false,
+                        "file": "src/server.rs",
+                        "line": 10,
+                        "node_id": null,
+                        "call_node_id": null,
+                        "call_file": null,
+                        "call_line": null
                     },
                     {
                         "call": 11,
@@ -103,7 +109,13 @@ fn json_has_the_state_of_each_thread() {
                         "return_address": 0x55_0000_1234_u64,
                         "stack_pointer": 0x7fff_0000_0ff8_u64,
                         "inherited": false,
-                        "crosses_gap": false
+                        "crosses_gap": false,
+                        "file": "src/server.rs",
+                        "line": 12,
+                        "node_id": null,
+                        "call_node_id": null,
+                        "call_file": null,
+                        "call_line": null
                     }
                 ],
                 "lost_events": 0,
@@ -238,6 +250,9 @@ fn json_of_a_call() {
     {
       "blocked_ns": 1000000,
       "call": 3,
+      "call_file": null,
+      "call_line": null,
+      "call_node_id": null,
       "callees": [
         {
           "call": 4,
@@ -264,10 +279,16 @@ fn json_of_a_call() {
       "callers": [
         {
           "call": 2,
+          "call_file": null,
+          "call_line": null,
+          "call_node_id": null,
           "crosses_gap": false,
+          "file": "src/server.rs",
           "function": 0,
           "inherited": false,
+          "line": 10,
           "name": "main",
+          "node_id": null,
           "return_address": 365072224820,
           "stack_pointer": 140733193392120,
           "t_ns": 100000
@@ -279,9 +300,12 @@ fn json_of_a_call() {
       "end": "returned",
       "end_event": 16,
       "end_ns": 2200000,
+      "file": "src/server.rs",
       "function": 2,
       "inherited": false,
+      "line": 12,
       "name": "server::wait",
+      "node_id": null,
       "off_cpu_ns": 1150000,
       "on_cpu_ns": 850000,
       "pid": 100,

@@ -57,19 +57,19 @@ fn json_is_one_object_a_line() {
     insta::assert_snapshot!(text, @r#"
     {"t_ns":0,"tid":100,"pid":100,"kind":"thread_start","parent":0,"thread_name":"server"}
     {"t_ns":10000,"tid":100,"pid":100,"kind":"switch_in","cpu":1}
-    {"t_ns":100000,"tid":100,"pid":100,"kind":"enter","function":0,"name":"main","depth":0,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
-    {"t_ns":200000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
+    {"t_ns":100000,"tid":100,"pid":100,"kind":"enter","function":0,"name":"main","depth":0,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":10,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
+    {"t_ns":200000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":11,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
     {"t_ns":700000,"tid":100,"pid":100,"kind":"leave","function":1,"name":"server::parse<alloc::string::String>","depth":1,"end":"returned","duration_ns":500000,"return_value":7,"crosses_gap":false}
-    {"t_ns":1000000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
-    {"t_ns":1200000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":2,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
+    {"t_ns":1000000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":11,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
+    {"t_ns":1200000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":2,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":11,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
     {"t_ns":1500000,"tid":100,"pid":100,"kind":"leave","function":1,"name":"server::parse<alloc::string::String>","depth":2,"end":"unwound","duration_ns":null,"return_value":0,"crosses_gap":false}
     {"t_ns":2000000,"tid":100,"pid":100,"kind":"leave","function":1,"name":"server::parse<alloc::string::String>","depth":1,"end":"returned","duration_ns":1000000,"return_value":7,"crosses_gap":false}
     {"t_ns":2050000,"tid":101,"pid":100,"kind":"thread_start","parent":100,"thread_name":"helper"}
     {"t_ns":2100000,"tid":101,"pid":100,"kind":"switch_in","cpu":0}
-    {"t_ns":2100000,"tid":100,"pid":100,"kind":"enter","function":2,"name":"server::wait","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
+    {"t_ns":2100000,"tid":100,"pid":100,"kind":"enter","function":2,"name":"server::wait","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":12,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
     {"t_ns":2150000,"tid":100,"pid":100,"kind":"syscall_enter","number":35,"syscall":"nanosleep"}
     {"t_ns":2200000,"tid":100,"pid":100,"kind":"switch_out","cpu":1,"state":1,"preempted":false}
-    {"t_ns":2300000,"tid":101,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":0,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
+    {"t_ns":2300000,"tid":101,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":0,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":11,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
     {"t_ns":2400000,"tid":101,"pid":100,"kind":"rename","thread_name":"helper-1"}
     {"t_ns":2500000,"tid":101,"pid":100,"kind":"leave","function":1,"name":"server::parse<alloc::string::String>","depth":0,"end":"returned","duration_ns":200000,"return_value":7,"crosses_gap":false}
     {"t_ns":2600000,"tid":101,"pid":100,"kind":"thread_exit","code":0,"last":false}
@@ -77,10 +77,10 @@ fn json_is_one_object_a_line() {
     {"t_ns":6300000,"tid":100,"pid":100,"kind":"switch_in","cpu":0}
     {"t_ns":6310000,"tid":100,"pid":100,"kind":"syscall_exit","number":35,"syscall":"nanosleep","result":-4,"error":"EINTR"}
     {"t_ns":6400000,"tid":100,"pid":100,"kind":"leave","function":2,"name":"server::wait","depth":1,"end":"returned","duration_ns":4300000,"return_value":7,"crosses_gap":false}
-    {"t_ns":7000000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
+    {"t_ns":7000000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":11,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
     {"t_ns":7100000,"tid":100,"pid":100,"kind":"gap","until_ns":7400000,"entries":2,"exits":3,"others":0}
     {"t_ns":8000000,"tid":100,"pid":100,"kind":"leave","function":1,"name":"server::parse<alloc::string::String>","depth":1,"end":"lost","duration_ns":null,"return_value":0,"crosses_gap":true}
-    {"t_ns":8000000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false}
+    {"t_ns":8000000,"tid":100,"pid":100,"kind":"enter","function":1,"name":"server::parse<alloc::string::String>","depth":1,"return_address":365072224820,"stack_pointer":140733193392120,"inherited":false,"file":"src/server.rs","line":11,"node_id":null,"call_node_id":null,"call_file":null,"call_line":null}
     {"t_ns":8100000,"tid":100,"pid":100,"kind":"leave","function":1,"name":"server::parse<alloc::string::String>","depth":1,"end":"returned","duration_ns":100000,"return_value":7,"crosses_gap":false}
     {"t_ns":9000000,"tid":100,"pid":100,"kind":"switch_out","cpu":0,"state":0,"preempted":true}
     "#);

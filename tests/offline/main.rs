@@ -3,7 +3,9 @@
 
 mod at;
 mod bookmark;
+mod code;
 mod dump;
+mod export;
 mod find;
 mod graph;
 mod harness;

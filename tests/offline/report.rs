@@ -14,10 +14,10 @@ fn text_has_threads_functions_and_what_the_numbers_leave_out() {
     4.89ms   4.00ms    1.10ms      22     5  100  100  server
      500us      0ns    50.0us       6     0  100  101  helper-1
 
-    calls   total    self  on-CPU  off-CPU     p50     p90     p99     max  function
-        1  7.00ms  1.10ms  2.90ms   4.10ms       -       -       -       -  main
-        1  4.30ms  4.30ms   200us   4.10ms  4.30ms  4.30ms  4.30ms  4.30ms  server::wait
-        6  1.90ms  1.90ms  1.90ms      0ns   200us  1.00ms  1.00ms  1.00ms  server::parse<alloc::string::String>
+    calls   total    self  on-CPU  off-CPU     p50     p90     p99     max  where         function
+        1  7.00ms  1.10ms  2.90ms   4.10ms       -       -       -       -  server.rs:10  main
+        1  4.30ms  4.30ms   200us   4.10ms  4.30ms  4.30ms  4.30ms  4.30ms  server.rs:12  server::wait
+        6  1.90ms  1.90ms  1.90ms      0ns   200us  1.00ms  1.00ms  1.00ms  server.rs:11  server::parse<alloc::string::String>
 
     3 of 4 probed functions called
     2 calls had not ended, or lost their end: in the totals, not in the percentiles
@@ -37,10 +37,10 @@ fn by_thread_splits_every_function() {
     4.89ms   4.00ms    1.10ms      22     5  100  100  server
     1 more thread; --limit 0 shows all
 
-    calls   total    self  on-CPU  off-CPU    p50     p90     p99     max  function
-        6  1.90ms  1.90ms  1.90ms      0ns  200us  1.00ms  1.00ms  1.00ms  server::parse<alloc::string::String>
-        5  1.70ms  1.70ms  1.70ms      0ns  500us  1.00ms  1.00ms  1.00ms    100 server
-        1   200us   200us   200us      0ns  200us   200us   200us   200us    101 helper-1
+    calls   total    self  on-CPU  off-CPU    p50     p90     p99     max  where         function
+        6  1.90ms  1.90ms  1.90ms      0ns  200us  1.00ms  1.00ms  1.00ms  server.rs:11  server::parse<alloc::string::String>
+        5  1.70ms  1.70ms  1.70ms      0ns  500us  1.00ms  1.00ms  1.00ms                  100 server
+        1   200us   200us   200us      0ns  200us   200us   200us   200us                  101 helper-1
 
     2 more functions; --limit 0 shows all
     3 of 4 probed functions called

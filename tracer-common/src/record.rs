@@ -76,6 +76,9 @@ pub enum RecordKind {
     SyscallEnter = 10,
     /// `tid` leaves system call `id`. `a`: result, as a signed number.
     SyscallExit = 11,
+    /// The program that `tid` has just replaced its own with. `a`: run-time address of the beginning of
+    /// its code.
+    Program = 12,
 }
 
 impl RecordKind {
@@ -94,6 +97,7 @@ impl RecordKind {
             9 => Self::Rename,
             10 => Self::SyscallEnter,
             11 => Self::SyscallExit,
+            12 => Self::Program,
             _ => return None,
         })
     }

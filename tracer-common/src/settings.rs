@@ -44,6 +44,10 @@ pub struct TaskOffsets {
     /// `task_struct::__state` (`state` before Linux 5.14), for kernels whose `sched_switch` does
     /// not pass it.
     pub state: u32,
+    /// `task_struct::mm`.
+    pub memory: u32,
+    /// `mm_struct::start_code`.
+    pub code_start: u32,
     /// Whether `sched_switch` passes the previous state as its fourth argument.
     pub switch_has_state: u32,
 }
@@ -59,6 +63,8 @@ impl TaskOffsets {
         signal_live: 0,
         signal_stack: 0,
         state: 0,
+        memory: 0,
+        code_start: 0,
         switch_has_state: 0,
     };
 }

@@ -34,6 +34,12 @@ impl Task {
         (read(self.0, offset), read(self.0 + 8, offset))
     }
 
+    /// Run-time address of the beginning of its program's code.
+    pub fn code_start(self) -> u64 {
+        let memory: u64 = read(self.0, setting!(task.memory));
+        read(memory, setting!(task.code_start))
+    }
+
     /// Whether no thread of its process is left alive.
     pub fn is_last(self) -> bool {
         let signal: u64 = read(self.0, setting!(task.signal));

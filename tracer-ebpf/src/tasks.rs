@@ -45,8 +45,11 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     if is_traced(pid) {
         let old_tid = ctx.arg::<u64>(1) as u32;
         let (a, b) = task.name();
+        let tid = task.tid();
         let kind = RecordKind::Exec;
-        send(&ctx, Head { pid, tid: task.tid(), id: old_tid, kind, flags: 0 }, a, b);
+        send(&ctx, Head { pid, tid, id: old_tid, kind, flags: 0 }, a, b);
+        let kind = RecordKind::Program;
+        send(&ctx, Head { pid, tid, id: 0, kind, flags: 0 }, task.code_start(), 0);
     }
     0
 }

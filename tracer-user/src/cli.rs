@@ -3,6 +3,8 @@
 //! Nothing is done here. What an argument means is checked by its value parser ([`values`]), so
 //! that wrong usage is told apart from work that failed: it ends with status 2.
 
+mod code;
+mod export;
 mod query;
 pub mod values;
 
@@ -13,13 +15,17 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use scope_symbols::rust_library::Toolchain;
+use scope_symbols::sources::SourceMap;
 use scope_timeline::{Move, Place};
 
+use crate::record::trigger::Condition;
+
+pub use code::{CodeArgs, CodeFormat, CodeView, SourceArgs};
+pub use export::{ExportArgs, ExportFormat, ExportTime, ExportTo};
 #[cfg(feature = "sql")]
 pub use query::QueryFormat;
 pub use query::{DiffArgs, DiffKey, GraphArgs, QueryArgs, TopArgs};
-
-use crate::record::trigger::Condition;
 
 /// Record every call of a running process and see where its time went.
 #[derive(Debug, Parser)]
@@ -71,12 +77,18 @@ pub enum Command {
     Find(FindArgs),
     /// Name a moment of a trace, to come back to it as @NAME; list and remove such names.
     Bookmark(BookmarkArgs),
+    /// Write a trace in another tool's format: Perfetto, Chrome, Firefox, flame graphs, Parquet, OTLP.
+    Export(ExportArgs),
     /// Say what a trace holds, what was lost and what was left out.
     Info(InfoArgs),
     /// Check a trace and explain what is there; fails when it is damaged. Can repair it.
     Verify(VerifyArgs),
     /// Make one file of a trace, to hand to somebody; every reading command takes it as it is.
     Pack(PackArgs),
+    /// Show the code behind a trace or in a binary: functions, their graphs, metrics and patterns.
+    Code(CodeArgs),
+    /// Print the source of a function with what its calls cost beside the lines.
+    Source(SourceArgs),
     /// Show the functions of a process or a file and what a probe on each costs.
     List(ListArgs),
     /// Check what this machine lets scope do, and how to get the rest.
@@ -114,6 +126,27 @@ pub struct Selection {
     pub all: bool,
 }
 
+/// Where sources are: shared by everything that reads them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SourceOptions {
+    /// Look for sources below TO where the debug information says FROM; may be repeated.
+    #[arg(long, value_name = "FROM=TO", value_parser = values::source_rule)]
+    pub source_map: Vec<String>,
+}
+
+impl SourceOptions {
+    /// The rules.
+    #[must_use]
+    pub fn map(&self) -> SourceMap {
+        let mut map = SourceMap::default().with_toolchains(Toolchain::installed());
+        for rule in &self.source_map {
+            // Checked by the value parser.
+            let _ = map.add(rule);
+        }
+        map
+    }
+}
+
 /// Arguments of `scope trace`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
@@ -134,6 +167,9 @@ pub struct TraceArgs {
     /// Which functions.
     #[command(flatten)]
     pub selection: Selection,
+    /// Where sources are.
+    #[command(flatten)]
+    pub sources: SourceOptions,
     /// Probe at most this many functions.
     #[arg(long, value_name = "N")]
     pub max_functions: Option<usize>,
@@ -444,16 +480,6 @@ pub struct BookmarkArgs {
     pub json: bool,
 }
 
-/// Ends the program for wrong usage that only the command itself can see.
-pub fn wrong_usage(command: &str, kind: ErrorKind, message: &str) -> ! {
-    let mut cli = Cli::command();
-    cli.build();
-    match cli.find_subcommand_mut(command) {
-        Some(command) => command.error(kind, message).exit(),
-        None => cli.error(kind, message).exit(),
-    }
-}
-
 /// Arguments of `scope info`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: scope info 1234.scope")]
@@ -504,6 +530,9 @@ pub struct ListArgs {
     /// Which functions.
     #[command(flatten)]
     pub selection: Selection,
+    /// Where sources are, for the nodes that --json names.
+    #[command(flatten)]
+    pub sources: SourceOptions,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -533,6 +562,16 @@ pub struct ManArgs {
     /// Folder to write into.
     #[arg(value_hint = ValueHint::DirPath)]
     pub folder: PathBuf,
+}
+
+/// Ends the program for wrong usage that only the command itself can see.
+pub fn wrong_usage(command: &str, kind: ErrorKind, message: &str) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    match cli.find_subcommand_mut(command) {
+        Some(command) => command.error(kind, message).exit(),
+        None => cli.error(kind, message).exit(),
+    }
 }
 
 #[cfg(test)]

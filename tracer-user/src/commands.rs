@@ -8,16 +8,19 @@
 pub mod at;
 pub mod bookmark;
 mod bookmarks;
+pub mod code;
 pub mod completions;
 pub mod diff;
 pub mod doctor;
 pub mod dump;
 mod edges;
+pub mod export;
 pub mod find;
 pub mod floor;
 pub mod graph;
 pub mod info;
 pub mod list;
+mod nodes;
 pub mod pack;
 #[cfg(feature = "sql")]
 pub mod query;
@@ -26,6 +29,7 @@ pub mod query;
 pub mod query;
 mod reading;
 pub mod report;
+pub mod source;
 pub mod step;
 pub mod top;
 pub mod trace;
@@ -43,6 +47,7 @@ use crate::output;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     output::set_color(cli.color);
+    output::show_warnings();
     match run(cli.command) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -66,9 +71,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Step(args) => step::run(&args),
         Command::Find(args) => find::run(&args),
         Command::Bookmark(args) => bookmark::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Code(args) => code::run(&args),
+        Command::Source(args) => source::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(&args),

@@ -33,6 +33,34 @@ pub fn stdout() -> Out {
     BufWriter::with_capacity(1 << 16, AutoStream::auto(io::stdout().lock()))
 }
 
+/// Has warnings of the program and its libraries printed to standard error, a line each.
+pub fn show_warnings() {
+    struct Lines;
+
+    impl log::Log for Lines {
+        fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+            metadata.level() <= log::Level::Warn && metadata.target().starts_with("scope")
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            if self.enabled(record.metadata()) {
+                let mut stderr = anstream::stderr().lock();
+                let style = style::WARNING;
+                let text = units::printable(&record.args().to_string());
+                // As below.
+                let _ = writeln!(stderr, "scope: {style}warning{style:#}: {text}");
+            }
+        }
+
+        fn flush(&self) {}
+    }
+
+    // There is one already only in tests of this very program.
+    if log::set_logger(&Lines).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
+}
+
 /// Prints an error as one line: `scope: what: why; what to do`.
 pub fn error(error: &anyhow::Error) {
     let mut stderr = anstream::stderr().lock();

@@ -6,10 +6,12 @@
 
 pub mod drain;
 pub mod dropped;
+pub mod loaded;
 pub mod merge;
 pub mod pipeline;
 pub mod privilege;
 pub mod returns;
+pub mod scribe;
 pub mod session;
 pub mod status;
 pub mod target;

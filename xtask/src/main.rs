@@ -4,6 +4,7 @@
 //! changes the machine, and both say what they do before they do it.
 
 mod bench;
+mod check_metrics;
 mod demo;
 mod ebpf;
 mod install;
@@ -29,6 +30,8 @@ enum Command {
     Ebpf(ebpf::Options),
     /// Measure scope beside its rivals.
     Bench(bench::Options),
+    /// Hold graphs and metrics of real sources against other tools.
+    CheckMetrics(check_metrics::Options),
     /// Trace a small multi-threaded service for two seconds and show the report.
     Demo,
     /// Run all tests: those for any user, and as root those on the real kernel.
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Ebpf(options) => ebpf::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::CheckMetrics(options) => check_metrics::run(&options),
         Command::Demo => demo::demo(),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),

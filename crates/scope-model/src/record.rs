@@ -104,6 +104,11 @@ pub enum RawKind {
         /// Its result.
         result: i64,
     },
+    /// Has just replaced its program with another.
+    Program {
+        /// Run-time address of the beginning of its code.
+        code_start: u64,
+    },
 }
 
 /// A record that says nothing this version knows.
@@ -156,6 +161,7 @@ impl TryFrom<&Record> for RawEvent {
             RecordKind::SyscallExit => {
                 RawKind::SyscallExit { number: record.id, result: record.a.cast_signed() }
             }
+            RecordKind::Program => RawKind::Program { code_start: record.a },
         };
         Ok(Self { time_ns: record.time_ns, pid: Pid(record.pid), tid: Tid(record.tid), kind })
     }

@@ -154,6 +154,8 @@ impl CallStacks {
                 }
                 return;
             }
+            // Of where it is loaded, stacks know nothing.
+            RawKind::Program { .. } => return,
             RawKind::Exec { old_tid, name } => {
                 let mut ended: Vec<Tid> = self
                     .threads

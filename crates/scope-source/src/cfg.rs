@@ -10,7 +10,8 @@
 //! later one may match. An exception leaves a `try` at its beginning, to its first handler, and a
 //! handler that does not match hands on to the next one; only `throw` itself shows elsewhere.
 //! Panics, `longjmp` and functions that never return are not seen. Both sides of an `#if` with
-//! alternatives are ways of one node. Deferred calls run, last first, on every way out, even when
+//! alternatives are ways of one node; an `#if` without one is straight text, and so is a statement
+//! under `#[cfg]`, unless it ends in a jump: then there is a way past it. Deferred calls run, last first, on every way out, even when
 //! their `defer` was not reached.
 
 mod builder;

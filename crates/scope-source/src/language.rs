@@ -386,6 +386,12 @@ impl Language {
         self.definition
     }
 
+    /// Text is left out or put in before it is compiled.
+    #[must_use]
+    pub fn is_preprocessed(&self) -> bool {
+        self.definition.kinds.iter().any(|(_, role)| *role == Role::Conditional)
+    }
+
     /// The grammar, for parsers and queries.
     #[must_use]
     pub const fn grammar(&self) -> &tree_sitter::Language {

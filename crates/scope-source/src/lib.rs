@@ -10,10 +10,10 @@
 mod ast;
 pub mod call_graph;
 pub mod cfg;
+mod conditionals;
 pub mod cpg;
 pub mod dfg;
 mod error;
-pub mod freshness;
 #[doc(hidden)]
 pub mod fuzzing;
 mod graphs;
@@ -35,13 +35,12 @@ pub use cfg::{Cfg, CfgEdge, CfgIndex, CfgKind, CfgNode, EdgeLabel, control_flow}
 pub use cpg::{CodePropertyGraph, CpgEdge, CpgEdgeKind, CpgNode, CpgRole, Layers, Linked};
 pub use dfg::{DefinitionKind, Dfg, LocalDefinition, LocalUse, Variable, data_flow};
 pub use error::Error;
-pub use freshness::Freshness;
 pub use graphs::Graphs;
 pub use language::Language;
 pub use lookup::{Found, How};
 pub use metrics::{Lines, Metrics, metrics};
 pub use node_id::{NodeId, TextHash};
-pub use origin::{PathMap, project_path};
+pub use origin::project_path;
 pub use outline::{Call, CallKind, Function, FunctionIndex, FunctionKind};
 pub use patterns::{Finding, Pattern, Patterns};
 pub use position::{LineIndex, Position, Span};

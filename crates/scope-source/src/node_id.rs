@@ -16,7 +16,8 @@
 //!
 //! Functions of one path are told apart by what the compiler tells them apart by: `cfg`
 //! attributes (always part of the path), C++ parameter types (always), then the conditions of
-//! the preprocessor around them and their parameter lists, and only at last by their order.
+//! the preprocessor around them (without layout and comments) and their parameter lists, and only
+//! at last by their order.
 
 use std::fmt;
 use std::str::FromStr;
@@ -106,7 +107,8 @@ pub type TextHash = NodeId;
 /// White space is dropped, but for one blank between two word characters; what stands in `skip`
 /// (comments) is dropped, what stands in `verbatim` (literals) is taken as it is. Both are byte
 /// ranges in ascending order relative to `text`. A reformatted body has the same hash unless the
-/// formatter changed tokens (added a trailing comma, say); any other change of code gives another.
+/// formatter changed tokens (added a trailing comma, say); any other change of code gives another,
+/// also another name of a local or parameter.
 pub fn text_hash(
     text: &[u8],
     pieces: impl Iterator<Item = (u32, u32, bool)>,

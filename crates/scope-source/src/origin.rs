@@ -1,8 +1,9 @@
-//! Where a source file comes from, by its path: what node ids call it, and where it may be now.
+//! What node ids call a source file.
 //!
 //! Compilers record paths of the machine that built. For ids a file needs a name that another
-//! checkout, another user and another version of a package share; to be read, it needs a path
-//! that exists here. Nothing here looks at files: candidates are for the caller to try.
+//! checkout, another user and another version of a package share. Nothing here looks at files;
+//! where a file is on this machine, and whether it is still the one that was compiled, is for
+//! `scope_symbols::sources`.
 
 /// The name of a file for node ids: relative to its crate, module or project.
 ///
@@ -84,61 +85,6 @@ fn normal(path: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// Folders that have other names here than where the program was built.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PathMap {
-    rules: Vec<(String, String)>,
-}
-
-/// A rule is not of the form `FROM=TO`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no `FROM=TO`")]
-pub struct NotARule(pub String);
-
-impl PathMap {
-    /// Adds a rule as the command line has it: `FROM=TO`, two folders.
-    ///
-    /// # Errors
-    ///
-    /// When there is no `=`, or nothing before it.
-    pub fn add(&mut self, rule: &str) -> Result<(), NotARule> {
-        match rule.split_once('=') {
-            Some((from, to)) if !from.is_empty() => {
-                self.rules.push((normal(from), normal(to)));
-                Ok(())
-            }
-            _ => Err(NotARule(rule.to_owned())),
-        }
-    }
-
-    /// Where a recorded file may be, best first: by each rule that fits, the last added first;
-    /// as recorded; below `project`; and for Rust's own library below `rust_sources`
-    /// (`SYSROOT/lib/rustlib/src/rust`).
-    #[must_use]
-    pub fn candidates(&self, path: &str, project: &str, rust_sources: Option<&str>) -> Vec<String> {
-        let path = normal(path);
-        let absolute = if path.starts_with('/') || project.is_empty() {
-            path
-        } else {
-            normal(&format!("{project}/{path}"))
-        };
-        let mut candidates: Vec<String> = Vec::new();
-        for (from, to) in self.rules.iter().rev() {
-            let rest = absolute.strip_prefix(from.as_str());
-            if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-                candidates.push(format!("{to}{rest}"));
-            }
-        }
-        let library = absolute.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/'));
-        if let (Some((_, rest)), Some(sources)) = (library, rust_sources) {
-            candidates.push(normal(&format!("{sources}/{rest}")));
-        }
-        candidates.push(absolute);
-        candidates.dedup();
-        candidates
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,29 +107,5 @@ mod tests {
         assert_eq!(project_path("../lib/a.c", "/build/app"), "../lib/a.c");
         assert_eq!(project_path("/build/apple/a.c", "/build/app"), "/build/apple/a.c");
         assert_eq!(project_path("a\\b.c", ""), "a/b.c");
-    }
-
-    #[test]
-    fn rules_come_before_what_was_recorded() {
-        let mut map = PathMap::default();
-        map.add("/build=/here").unwrap();
-        map.add("/build/app=/home/me/app").unwrap();
-        assert_eq!(
-            map.candidates("src/a.rs", "/build/app", None),
-            ["/home/me/app/src/a.rs", "/here/app/src/a.rs", "/build/app/src/a.rs"]
-        );
-        assert_eq!(map.candidates("/builder/a.rs", "", None), ["/builder/a.rs"]);
-        assert_eq!(map.add("nothing"), Err(NotARule("nothing".to_owned())));
-        assert!(map.add("=x").is_err());
-    }
-
-    #[test]
-    fn rust_s_library_is_looked_for_in_the_toolchain() {
-        let map = PathMap::default();
-        let path = "/rustc/0123abc/library/core/src/option.rs";
-        assert_eq!(
-            map.candidates(path, "/build", Some("/tool/lib/rustlib/src/rust")),
-            ["/tool/lib/rustlib/src/rust/library/core/src/option.rs", path]
-        );
     }
 }

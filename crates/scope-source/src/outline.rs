@@ -7,13 +7,13 @@ mod names;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use self::names::{Declared, cfg_condition, declared, preprocessor_condition, scope_name};
+use self::names::{Declared, declared, preprocessor_condition, scope_name};
 use crate::ast::{Ast, AstId};
 use crate::language::{Language, Role, Slot};
 use crate::node_id::{NodeId, TextHash, text_hash};
 use crate::position::{LineIndex, Position, Span};
 
-pub(crate) use self::names::{callee_name, last_segment};
+pub(crate) use self::names::{callee_name, cfg_condition, last_segment};
 
 /// Index of a function in [`crate::SourceFile::functions`].
 pub type FunctionIndex = u32;

@@ -3,6 +3,7 @@
 //! It works on bytes it is given; nothing here reads files. What does not parse gives what the
 //! error-tolerant tree gives, and [`SourceFile::errors`] says so.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +11,9 @@ use std::time::{Duration, Instant};
 use tree_sitter::{ParseOptions, Parser, Tree};
 
 use crate::ast::{Ast, AstId};
+use crate::conditionals;
 use crate::error::Error;
-use crate::language::Language;
+use crate::language::{Language, Role};
 use crate::node_id::NodeId;
 use crate::outline::{Call, Function, FunctionIndex, Outline, Source};
 use crate::position::{LineIndex, Position, Span};
@@ -39,6 +41,7 @@ pub struct SourceFile {
     language: &'static Language,
     tree: Tree,
     ast: Ast,
+    one_sided: bool,
     lines: LineIndex,
     functions: Vec<Function>,
     calls: Vec<Call>,
@@ -77,12 +80,22 @@ impl SourceFile {
         if text.len() > limit {
             return Err(Error::TooLarge { path: path.to_owned(), bytes: text.len(), limit });
         }
-        let tree = parse_tree(path, &text, language, limits.time)?;
-        let ast = Ast::build(&tree, language);
+        let parsed = Parsed::best(path, &text, language, limits.time)?;
+        let Parsed { tree, ast, one_sided } = parsed;
         let lines = LineIndex::new(&text);
         let source = Source { language, text: &text, ast: &ast, lines: &lines };
         let Outline { functions, calls } = Outline::find(source, path);
-        Ok(Self { path: path.into(), text, language, tree, ast, lines, functions, calls })
+        Ok(Self {
+            path: path.into(),
+            text,
+            language,
+            tree,
+            ast,
+            one_sided,
+            lines,
+            functions,
+            calls,
+        })
     }
 
     /// The path given to the parse.
@@ -137,6 +150,12 @@ impl SourceFile {
     #[must_use]
     pub const fn errors(&self) -> u32 {
         self.ast.errors()
+    }
+
+    /// Conditional compilation cut through constructs: of those places only one side is in the tree.
+    #[must_use]
+    pub const fn is_one_sided(&self) -> bool {
+        self.one_sided
     }
 
     /// The bytes of a node.
@@ -228,6 +247,68 @@ impl SourceFile {
     pub(crate) fn source(&self) -> Source<'_> {
         Source { language: self.language, text: &self.text, ast: &self.ast, lines: &self.lines }
     }
+}
+
+/// How often conditional compilation is looked for where errors are left.
+const ROUNDS: usize = 3;
+
+/// A parsed text.
+struct Parsed {
+    tree: Tree,
+    ast: Ast,
+    one_sided: bool,
+}
+
+impl Parsed {
+    /// The tree with the fewest errors, as far as conditional compilation is their cause.
+    fn best(
+        path: &str,
+        text: &[u8],
+        language: &'static Language,
+        time: Duration,
+    ) -> Result<Self, Error> {
+        let begun = Instant::now();
+        let tree = parse_tree(path, text, language, time)?;
+        let mut best = Self { ast: Ast::build(&tree, language), tree, one_sided: false };
+        let mut text = Cow::Borrowed(text);
+        for _ in 0..ROUNDS {
+            if best.ast.errors() == 0 || !language.is_preprocessed() {
+                break;
+            }
+            let Some(left) = conditionals::without(&text, &broken(&best.tree, language)) else {
+                break;
+            };
+            // What there is serves where the time is over.
+            let rest = time.saturating_sub(begun.elapsed());
+            let Ok(tree) = parse_tree(path, &left, language, rest) else { break };
+            let ast = Ast::build(&tree, language);
+            if ast.errors() >= best.ast.errors() {
+                break;
+            }
+            best = Self { tree, ast, one_sided: true };
+            text = Cow::Owned(left);
+        }
+        Ok(best)
+    }
+}
+
+/// The smallest nodes with errors, but functions as a whole.
+fn broken(tree: &Tree, language: &Language) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    let mut open = vec![tree.root_node()];
+    while let Some(node) = open.pop() {
+        let role = language.role(node.kind_id());
+        let mut cursor = node.walk();
+        let inside = node.children(&mut cursor).filter(tree_sitter::Node::has_error);
+        let known = open.len();
+        if !node.is_error() && !matches!(role, Role::Function | Role::Method) {
+            open.extend(inside);
+        }
+        if open.len() == known {
+            found.push(node.byte_range());
+        }
+    }
+    found
 }
 
 /// tree-sitter's own parse, within a time.

@@ -62,7 +62,7 @@ pub use manifest::{
 };
 pub use moments::{ThreadEvents, concerns};
 pub use pack::pack;
-pub use parts::write_part;
+pub use parts::{Parts, write_part};
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
 pub use repair::{Repaired, repair};
 #[doc(hidden)]

@@ -14,6 +14,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::document::sync_folder;
+use crate::place::Place;
 use crate::{FORMAT_VERSION, StoreError, Trace};
 
 /// Folder of the parts within a trace.
@@ -66,22 +67,26 @@ pub fn write_part(trace: impl AsRef<Path>, name: &str, content: &[u8]) -> Result
     Ok(length)
 }
 
-impl Trace {
+/// The parts of a trace, apart from its events. Cheap to clone; a part is read when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Parts(Place);
+
+impl Parts {
     /// The content of a part; `None` where the trace has none of that name.
     ///
     /// # Errors
     ///
     /// Damage; a part of a newer format; what the system says.
-    pub fn part(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let file = file_of(name);
         if !is_name(name) {
             return Ok(None);
         }
-        let source = match self.place().open(&file) {
+        let source = match self.0.open(&file) {
             Err(StoreError::MissingFile { .. }) => return Ok(None),
             source => source?,
         };
-        let path = self.place().name(&file);
+        let path = self.0.name(&file);
         let failed = || StoreError::io("read", &path, 0);
         let length = source.length().map_err(failed())?;
         let malformed = |what| StoreError::Malformed { file: path.clone(), offset: 0, what };
@@ -99,16 +104,24 @@ impl Trace {
     /// # Errors
     ///
     /// What the system says.
-    pub fn parts(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.part_files()?.iter().filter_map(|file| name_of(file)).collect())
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.files()?.iter().filter_map(|file| name_of(file)).collect())
     }
 
     /// The files of parts, sorted.
-    pub(crate) fn part_files(&self) -> Result<Vec<String>, StoreError> {
-        let mut files = self.place().files_in(FOLDER)?;
+    pub(crate) fn files(&self) -> Result<Vec<String>, StoreError> {
+        let mut files = self.0.files_in(FOLDER)?;
         files.retain(|file| name_of(file).is_some());
         files.sort_unstable();
         Ok(files)
+    }
+}
+
+impl Trace {
+    /// What the trace holds besides events.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        Parts(self.place().clone())
     }
 }
 

@@ -204,7 +204,7 @@ impl Trace {
     pub(crate) fn files(&self) -> Result<Vec<(String, Source, u64)>, StoreError> {
         let mut files = Vec::new();
         let documents = [manifest::FILE, tables::FUNCTIONS, tables::LEFT_OUT].map(str::to_owned);
-        for name in documents.into_iter().chain(self.part_files()?) {
+        for name in documents.into_iter().chain(self.parts().files()?) {
             let source = self.place.open(&name)?;
             let path = self.place.name(&name);
             let length = source.length().map_err(StoreError::io("examine", &path, 0))?;

@@ -241,10 +241,10 @@ impl Threads {
 }
 
 fn check_parts(trace: &Trace, problems: &mut Problems) {
-    match trace.parts() {
+    match trace.parts().names() {
         Ok(parts) => {
             for part in parts {
-                if let Err(error) = trace.part(&part) {
+                if let Err(error) = trace.parts().read(&part) {
                     problems.add(|| error.to_string());
                 }
             }

@@ -30,6 +30,7 @@ pub mod names;
 pub mod process;
 mod project;
 pub mod reason;
+pub mod rust_library;
 pub mod select;
 pub mod site;
 pub mod sources;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::elf;
 use crate::file::FileBytes;
+use crate::image::Segment;
 
 /// The executable mappings of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,6 +131,25 @@ impl ProcessModule {
         root(pid).join(self.path.trim_start_matches('/'))
     }
 
+    /// What is added to the file's own addresses where it is mapped; `segments` are the file's.
+    #[must_use]
+    pub fn bias(&self, segments: &[Segment]) -> Option<u64> {
+        let code = segments.iter().filter(|segment| segment.executable);
+        code.flat_map(|segment| self.mappings.iter().map(move |mapping| (segment, mapping)))
+            .find_map(|(segment, mapping)| {
+                // The first byte of the segment that is in the mapping.
+                let offset = segment.file_offset.max(mapping.file_offset);
+                let (inside, of_segment) =
+                    (offset - mapping.file_offset, offset - segment.file_offset);
+                let is_there =
+                    inside < mapping.end - mapping.start && of_segment < segment.file_size;
+                is_there.then(|| {
+                    let own = segment.address.wrapping_add(of_segment);
+                    mapping.start.wrapping_add(inside).wrapping_sub(own)
+                })
+            })
+    }
+
     /// Run-time address of a file offset, in the first mapping that holds it.
     #[must_use]
     pub fn runtime_address(&self, file_offset: u64) -> Option<u64> {
@@ -140,10 +160,17 @@ impl ProcessModule {
     }
 }
 
-/// The target's root folder as this process reaches it.
+/// The target's root folder as this process reaches it: its own root where both are the same, which
+/// is there also when the target has ended.
 #[must_use]
 pub fn root(pid: u32) -> PathBuf {
-    PathBuf::from(format!("/proc/{pid}/root"))
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    let root = PathBuf::from(format!("/proc/{pid}/root"));
+    let own = namespace("self");
+    let shared = own.is_some() && own == namespace(&pid.to_string());
+    let is_whole = |path: &Path| fs::read_link(path).is_ok_and(|link| link == Path::new("/"));
+    let same = shared && is_whole(&root) && is_whole(Path::new("/proc/self/root"));
+    if same { PathBuf::from("/") } else { root }
 }
 
 /// The files that a process has mapped executable.

@@ -7,12 +7,13 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use md5::{Digest as _, Md5};
 
 use crate::code::SourceFile;
+use crate::lines::normal;
+use crate::rust_library::Toolchain;
 
 /// Largest source file that is read.
 const MAX_SIZE: u64 = 64 << 20;
@@ -21,7 +22,7 @@ const MAX_SIZE: u64 = 64 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceMap {
     rules: Vec<(String, String)>,
-    rust: Option<String>,
+    toolchains: Vec<Toolchain>,
 }
 
 /// Why a rule is none.
@@ -50,11 +51,10 @@ impl SourceMap {
         Ok(())
     }
 
-    /// Looks for Rust's own library (`/rustc/HASH/…`) in an installed toolchain.
+    /// Looks for Rust's own library (`/rustc/COMMIT/…`) in these toolchains.
     #[must_use]
-    pub fn with_rust(mut self, sysroot: &Path) -> Self {
-        let sources = sysroot.join("lib/rustlib/src/rust");
-        self.rust = sources.to_str().map(str::to_owned);
+    pub fn with_toolchains(mut self, toolchains: Vec<Toolchain>) -> Self {
+        self.toolchains = toolchains;
         self
     }
 
@@ -67,30 +67,9 @@ impl SourceMap {
         if let Some((_, to, rest)) = fits.max_by_key(|(from, ..)| from.len()) {
             return joined(to, rest);
         }
-        match (&self.rust, rust_library(path)) {
-            (Some(sources), Some(rest)) => joined(sources, rest),
-            _ => PathBuf::from(path),
-        }
+        let of_rust = self.toolchains.iter().find_map(|toolchain| toolchain.find(path));
+        of_rust.unwrap_or_else(|| PathBuf::from(path))
     }
-}
-
-/// The part of a path of Rust's own library below the toolchain's sources.
-#[must_use]
-pub fn rust_library(path: &str) -> Option<&str> {
-    let (hash, rest) = path.strip_prefix("/rustc/")?.split_once('/')?;
-    // A commit, or a version where a distribution builds it.
-    let is_hash = hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_version = hash.starts_with(|first: char| first.is_ascii_digit()) && hash.contains('.');
-    (is_hash || is_version).then_some(rest)
-}
-
-/// Where the installed Rust toolchain is, by asking `rustc`; `None`: there is none.
-#[must_use]
-pub fn rust_sysroot() -> Option<PathBuf> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let path = PathBuf::from(text.trim_end());
-    (output.status.success() && path.is_absolute()).then_some(path)
 }
 
 /// What is below a folder, without a leading slash.
@@ -169,15 +148,16 @@ pub struct FoundSource {
     pub contents: Option<Vec<u8>>,
 }
 
-/// Looks for a source file, and reads it. What is no plain file, larger than 64 MiB, or has no
-/// absolute path is missing.
+/// Looks for a source file, and reads it. A relative path is below the folder it was compiled in,
+/// where that is known. What is no plain file, larger than 64 MiB, or has no absolute path is
+/// missing.
 #[must_use]
 pub fn find_source(
     map: &SourceMap,
     file: &SourceFile<'_>,
     binary_modified: Option<SystemTime>,
 ) -> FoundSource {
-    let path = map.apply(file.path);
+    let path = map.apply(&recorded_path(file));
     let read = read(&path);
     let candidate = read.as_ref().map(|(modified, contents)| Candidate {
         modified: *modified,
@@ -185,6 +165,15 @@ pub fn find_source(
     });
     let presence = presence(file.md5, binary_modified, candidate);
     FoundSource { path, presence, contents: read.map(|(_, contents)| contents) }
+}
+
+/// The path on the machine that compiled, `.` and `..` resolved.
+fn recorded_path(file: &SourceFile<'_>) -> String {
+    // Tables have their paths joined already; joined with a relative folder once more they break.
+    match file.compiled_in.starts_with('/') {
+        true => normal(&[file.compiled_in, file.path]),
+        false => normal(&[file.path]),
+    }
 }
 
 fn read(path: &Path) -> Option<(Option<SystemTime>, Vec<u8>)> {
@@ -207,7 +196,8 @@ mod tests {
     fn map(rules: &[&str]) -> SourceMap {
         let mut map = SourceMap::default();
         rules.iter().for_each(|rule| map.add(rule).unwrap());
-        map.with_rust(Path::new("/toolchain"))
+        let commit = "59807616e".to_owned();
+        map.with_toolchains(vec![Toolchain { commit, sources: PathBuf::from("/toolchain") }])
     }
 
     #[test]
@@ -222,9 +212,9 @@ mod tests {
             ("relative.c", "relative.c"),
             (
                 "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/lib.rs",
-                "/toolchain/lib/rustlib/src/rust/library/core/src/lib.rs",
+                "/toolchain/library/core/src/lib.rs",
             ),
-            ("/rustc/1.96.0/library/a.rs", "/toolchain/lib/rustlib/src/rust/library/a.rs"),
+            ("/rustc/1.96.0/library/a.rs", "/rustc/1.96.0/library/a.rs"),
             ("/rustc/mine/library/a.rs", "/rustc/mine/library/a.rs"),
         ] {
             assert_eq!(map.apply(path), Path::new(expected), "{path}");
@@ -261,6 +251,11 @@ mod tests {
             (one, Some(early), at(late, one), Presence::Present),
             (one, Some(late), at(early, two), other),
             (None, None, at(late, None), Presence::Present),
+            // Equal times: clocks of file systems are coarse.
+            (None, Some(late), at(late, None), Presence::Present),
+            // Where only one side has a checksum, times decide.
+            (one, Some(early), at(late, None), newer),
+            (None, Some(early), at(late, one), newer),
         ] {
             assert_eq!(presence(recorded, binary, candidate), expected);
         }
@@ -286,9 +281,38 @@ mod tests {
     }
 
     #[test]
-    fn the_installed_library_is_found() {
-        // `rustc` runs these tests.
-        let sysroot = rust_sysroot().unwrap();
-        assert!(sysroot.join("lib/rustlib").is_dir());
+    fn a_recorded_checksum_is_that_of_rfc_1321() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        fs::write(&path, "abc").unwrap();
+        // RFC 1321, A.5.
+        let recorded = 0x9001_5098_3cd2_4fb0_d696_3f7d_28e1_7f72_u128.to_be_bytes();
+        let file =
+            SourceFile { path: path.to_str().unwrap(), compiled_in: "", md5: Some(recorded) };
+        let found = find_source(&SourceMap::default(), &file, Some(SystemTime::UNIX_EPOCH));
+        assert_eq!(found.presence, Presence::Present);
+    }
+
+    #[test]
+    fn a_relative_path_is_below_the_folder_it_was_compiled_in() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("lib")).unwrap();
+        fs::write(folder.path().join("lib/a.c"), "int a;\n").unwrap();
+        let here = folder.path().to_str().unwrap();
+        let find = |path: &str, compiled_in: &str, rules: &[&str]| {
+            let file = SourceFile { path, compiled_in, md5: None };
+            find_source(&map(rules), &file, None)
+        };
+        assert_eq!(find("lib/a.c", here, &[]).presence, Presence::Present);
+        assert_eq!(find("../lib/./a.c", &format!("{here}/app"), &[]).presence, Presence::Present);
+        assert_eq!(find("lib/a.c", "", &[]).presence, Presence::Missing);
+        // The rules are for what the path was on the machine that compiled.
+        let rule = format!("/build={here}");
+        assert_eq!(find("lib/a.c", "/build", &[&rule]).presence, Presence::Present);
+        assert_eq!(find("../lib/a.c", "/build/app", &[&rule]).path, folder.path().join("lib/a.c"));
+        assert_eq!(find("/else/a.c", "/build", &[]).path, Path::new("/else/a.c"));
+        // A table has the folder in its path already.
+        let rule = format!("build={here}");
+        assert_eq!(find("build/lib/a.c", "build", &[&rule]).presence, Presence::Present);
     }
 }

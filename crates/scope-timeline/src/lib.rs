@@ -32,8 +32,8 @@ pub use condition::{Condition, ConditionError};
 pub use error::TimelineError;
 pub use place::{Bookmarks, Place};
 pub use profile::{
-    CallTimes, Durations, FunctionProfile, Profile, ProfileOptions, Profiler, ThreadProfile,
-    profile,
+    CallTimes, Durations, FunctionProfile, Profile, ProfileOptions, Profiler, SiteProfile,
+    SiteProfiler, ThreadProfile, profile,
 };
 pub use search::{Found, Hit, Search, SearchOptions};
 pub use step::{Cursor, Move, Moved, Outcome, Stop};

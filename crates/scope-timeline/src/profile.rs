@@ -25,7 +25,8 @@
 mod calls;
 mod clock;
 mod durations;
-mod resume;
+pub mod resume;
+mod sites;
 
 use rustc_hash::FxHashMap;
 use scope_model::{CallEnd, Event, EventKind, FunctionId, Pid, ThreadName, Tid};
@@ -35,6 +36,7 @@ use calls::Calls;
 pub use clock::CallTimes;
 use clock::ThreadClock;
 pub use durations::Durations;
+pub use sites::{SiteProfile, SiteProfiler};
 
 /// What a profile is split by and restricted to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -156,6 +158,8 @@ pub struct Profiler {
     function_of: FxHashMap<FunctionId, usize>,
     /// Losses of unknown threads, which any thread may have had: see [`ThreadClock::lost`].
     lost_everywhere: clock::LostUntil,
+    /// Whether durations of calls are kept.
+    durations: bool,
 }
 
 #[derive(Debug)]
@@ -184,7 +188,15 @@ impl Profiler {
             functions: Vec::new(),
             function_of: FxHashMap::default(),
             lost_everywhere: clock::LostUntil::default(),
+            durations: true,
         }
+    }
+
+    /// Keeps no durations of calls: for those who have far more functions to tell apart than a
+    /// program has, each of which would have a histogram.
+    #[must_use]
+    pub fn without_durations(self) -> Self {
+        Self { durations: false, ..self }
     }
 
     /// Before the first event that a trace still has. Of a flight recording that is not the first that
@@ -326,7 +338,7 @@ impl Profiler {
             events: 0,
             lost_events: 0,
             clock: ThreadClock::new(event.time_ns, self.lost_everywhere),
-            calls: Calls::default(),
+            calls: Calls::new(self.durations),
         });
         self.thread_of.insert(event.tid, index);
         index

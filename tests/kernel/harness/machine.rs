@@ -33,6 +33,16 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Time that the machine under this virtual one has taken from its CPUs since it began, ns: a thread that
+/// is on a CPU then does not run, and its own CPU clock leaves that out, which its scheduler does not tell.
+pub fn stolen_ns() -> u64 {
+    /// `/proc/stat` counts in hundredths of a second on every machine.
+    const TICK_NS: u64 = 10_000_000;
+    let text = std::fs::read_to_string("/proc/stat").expect("procfs is mounted");
+    let steal = text.lines().next().and_then(|line| line.split_whitespace().nth(8));
+    steal.and_then(|ticks| ticks.parse::<u64>().ok()).map_or(0, |ticks| ticks * TICK_NS)
+}
+
 /// A folder of a test's own, gone at its end.
 pub fn folder() -> TempDir {
     TempDir::with_prefix_in("scope-", Path::new(env!("CARGO_TARGET_TMPDIR")))

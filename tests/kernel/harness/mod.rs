@@ -7,7 +7,7 @@ mod recorder;
 mod target;
 mod trace;
 
-pub use machine::{alone, folder, rounds, shared, wait_until};
+pub use machine::{alone, folder, rounds, shared, stolen_ns, wait_until};
 pub use program::{C, C_FLAGS, CPP_FLAGS, NOP5_FLAGS, Program, RUST_FLAGS};
 pub use recorder::{EVERY, Recorder, record, run, scope, scope_fails};
 pub use target::{Ended, Target, Truth};

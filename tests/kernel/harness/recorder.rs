@@ -87,6 +87,8 @@ impl Recorder {
         command.arg("trace").arg("--no-tui").arg("--quiet");
         command.arg("-o").arg(folder.path().join("out.scope")).args(arguments);
         command.env("SCOPE_TEST_MARK", &mark).stdin(Stdio::null());
+        // Not into the cache of whoever runs the tests.
+        command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
         command.stdout(Stdio::null()).stderr(errors);
         // A group of its own, as a shell gives a job: Ctrl-C goes to the group.
         command.process_group(0);
@@ -139,6 +141,15 @@ impl Recorder {
     pub fn finish(mut self) -> Trace {
         let status = self.wait_for_end();
         assert!(status.success(), "scope trace ended with {status}: {}", self.stderr());
+        self.into_trace()
+    }
+
+    /// As [`Self::finish`], with something done before all of it must be gone: a target that goes on
+    /// keeps the guard.
+    pub fn finish_and(mut self, done: impl FnOnce()) -> Trace {
+        let status = self.wait_for_end();
+        assert!(status.success(), "scope trace ended with {status}: {}", self.stderr());
+        done();
         self.into_trace()
     }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use scope_symbols::sources::SourceMap;
 use scope_timeline::units;
 
 use crate::record::trigger::Condition;
@@ -29,6 +30,12 @@ pub fn size(text: &str) -> Result<u64, String> {
         Some(0) => Err("must be more than 0".to_owned()),
         Some(bytes) => Ok(bytes),
     }
+}
+
+/// A rule such as `/build=/home/me/src`.
+pub fn source_rule(text: &str) -> Result<String, String> {
+    let added = SourceMap::default().add(text);
+    added.map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// The id of a call, as commands print it: `1200` or `call:1200`.

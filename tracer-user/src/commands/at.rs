@@ -12,6 +12,7 @@ use scope_model::{State, ThreadState, Tid};
 use scope_store::Trace;
 use scope_timeline::{Moment, Timeline};
 
+use super::nodes::Nodes;
 use super::reading;
 use crate::cli::{self, AtArgs};
 use crate::output;
@@ -45,7 +46,9 @@ pub fn run(args: &AtArgs) -> anyhow::Result<ExitCode> {
             args.trace.display()
         );
     }
-    let found = Found { trace: &trace, timeline: &timeline, moment, state: &state, threads };
+    let nodes = Nodes::of(&trace);
+    let found =
+        Found { trace: &trace, nodes: &nodes, timeline: &timeline, moment, state: &state, threads };
     let mut out = output::stdout();
     if args.json {
         output::json::document(&mut out, &document::At::new(&found))?;
@@ -66,7 +69,9 @@ fn run_call(args: &AtArgs, id: u64) -> anyhow::Result<ExitCode> {
     // Those inherited at a fork are no calls made.
     let listed = callees.iter().filter(|callee| !callee.inherited).count() as u64;
     let callees_left_out = view.callees.saturating_sub(listed);
-    let shown = call::Shown { trace: &trace, timeline: &timeline, view, callees, callees_left_out };
+    let nodes = Nodes::of(&trace);
+    let (trace, timeline) = (&trace, &timeline);
+    let shown = call::Shown { trace, nodes: &nodes, timeline, view, callees, callees_left_out };
     let mut out = output::stdout();
     if args.json {
         output::json::document(&mut out, &shown.document())?;
@@ -79,6 +84,7 @@ fn run_call(args: &AtArgs, id: u64) -> anyhow::Result<ExitCode> {
 /// What there is to show.
 struct Found<'a> {
     trace: &'a Trace,
+    nodes: &'a Nodes<'a>,
     timeline: &'a Timeline<'a>,
     moment: Moment,
     state: &'a State,

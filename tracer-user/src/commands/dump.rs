@@ -14,6 +14,7 @@ use scope_store::Trace;
 use scope_symbols::glob::Glob;
 use scope_symbols::names;
 
+use super::nodes::Nodes;
 use super::reading::{self, Next, since};
 use crate::cli::DumpArgs;
 use crate::output;
@@ -24,6 +25,7 @@ pub fn run(args: &DumpArgs) -> anyhow::Result<ExitCode> {
     let filter = Filter::new(args, &trace);
     let limit = if args.limit == 0 { u64::MAX } else { args.limit };
     let mut out = output::stdout();
+    let nodes = Nodes::of(&trace);
     let mut stacks = Stacks::default();
     let mut printed = 0_u64;
     reading::each_event(&trace, |event| {
@@ -33,9 +35,9 @@ pub fn run(args: &DumpArgs) -> anyhow::Result<ExitCode> {
         }
         if filter.takes(&placed) {
             if args.json {
-                output::json::line(&mut out, &Line::new(&trace, &placed))?;
+                output::json::line(&mut out, &Line::new(&nodes, &placed))?;
             } else {
-                line(&mut out, &trace, &placed)?;
+                line(&mut out, &nodes, &placed)?;
             }
             printed += 1;
         }

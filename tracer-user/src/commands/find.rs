@@ -9,6 +9,7 @@ use scope_timeline::{Condition, Found, Happening, Place, SearchOptions, Timeline
 use serde::Serialize;
 
 use super::dump::{Line, Placed, line};
+use super::nodes::Nodes;
 use super::reading;
 use crate::cli::{self, FindArgs};
 use crate::output;
@@ -43,12 +44,13 @@ pub fn run(args: &FindArgs) -> anyhow::Result<ExitCode> {
     let mut search = timeline.search(&condition, options).map_err(error)?;
     let mut progress = Progress::new("searching", Some(search.whole()));
     let mut out = output::stdout();
+    let nodes = Nodes::of(&trace);
     let mut printed = 0;
     while args.limit == 0 || printed < args.limit {
         match search.poll(STRIDE).map_err(error)? {
             Found::Hit(hit) => {
                 let happening = timeline.happening(hit.number).map_err(error)?;
-                write(&mut out, &trace, &happening, args.json)?;
+                write(&mut out, &nodes, &happening, args.json)?;
                 printed += 1;
             }
             Found::NotYet => {
@@ -81,11 +83,11 @@ pub struct Document {
 
 impl Document {
     /// The object of an event.
-    pub fn new(trace: &Trace, happening: &Happening) -> Self {
+    pub fn new(nodes: &Nodes<'_>, happening: &Happening) -> Self {
         Self {
             event: happening.number,
             call: happening.call.map(|call| call.id),
-            line: Line::new(trace, &placed(trace, happening)),
+            line: Line::new(nodes, &placed(nodes.trace(), happening)),
         }
     }
 }
@@ -102,16 +104,16 @@ pub fn placed(trace: &Trace, happening: &Happening) -> Placed {
 
 fn write(
     out: &mut dyn Write,
-    trace: &Trace,
+    nodes: &Nodes<'_>,
     happening: &Happening,
     json: bool,
 ) -> anyhow::Result<()> {
     if json {
-        output::json::line(&mut &mut *out, &Document::new(trace, happening))?;
+        output::json::line(&mut &mut *out, &Document::new(nodes, happening))?;
     } else {
         write!(out, "{:>10}", format!("#{}", happening.number))?;
         // Neighbours in the list are not neighbours in the trace: no indentation.
-        line(out, trace, &Placed { depth: 0, ..placed(trace, happening) })?;
+        line(out, nodes, &Placed { depth: 0, ..placed(nodes.trace(), happening) })?;
     }
     Ok(())
 }

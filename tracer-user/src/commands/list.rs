@@ -7,13 +7,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use scope_code::Extent;
+use scope_model::{Function, FunctionId};
+use scope_source::NodeId;
 use scope_symbols::select::{Plan, Selection, plan};
+use scope_symbols::sources::SourceMap;
 use serde::Serialize;
 
+use super::code::subject::{as_recorded, of_binary};
 use super::trace;
 use crate::cli::ListArgs;
 use crate::output::table::{Align, Table, terminal_width};
-use crate::output::units::{count, counted, printable};
+use crate::output::units::{self, count, counted, printable};
 use crate::output::{self, style};
 use crate::record::target::{self, Files};
 
@@ -25,9 +30,10 @@ pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
     // By their paths now: names were resolved when the files were found.
     selection.modules = files.named();
     let plan = plan(&images, main, &selection)?;
-    let listing = Listing::new(args, &files, &plan, &selection);
+    let mut listing = Listing::new(args, &files, &plan, &selection);
     let mut out = output::stdout();
     if args.json {
+        listing.find_nodes(&files, &args.sources.map())?;
         output::json::document(&mut out, &listing)?;
     } else {
         listing.write(&mut out)?;
@@ -61,6 +67,14 @@ struct Row<'a> {
     module: &'a str,
     file: Option<&'a str>,
     line: Option<u32>,
+    /// Its node; null where the source is not found, and for functions of others that are not chosen.
+    node_id: Option<NodeId>,
+    /// Index of the module.
+    #[serde(skip)]
+    image: usize,
+    /// Index in the module.
+    #[serde(skip)]
+    index: usize,
     /// In the module's own address space; 0 where it has no code.
     address: u64,
     size: u64,
@@ -106,6 +120,9 @@ impl<'a> Listing<'a> {
                     module: &module.image.path,
                     file: function.file.as_deref(),
                     line: function.line,
+                    node_id: None,
+                    image,
+                    index,
                     address: function.address,
                     size: function.size,
                     inlined_copies: function.inlined_copies,
@@ -119,15 +136,42 @@ impl<'a> Listing<'a> {
         Self { target: args.target.display().to_string(), functions, notes }
     }
 
+    /// Ties the functions to their sources as they are on this machine.
+    fn find_nodes(&mut self, files: &Files, map: &SourceMap) -> anyhow::Result<()> {
+        for (image, module) in files.modules.iter().enumerate() {
+            let rows: Vec<&mut Row<'_>> = self
+                .functions
+                .iter_mut()
+                .filter(|row| {
+                    let own = module.image.functions[row.index].in_project == Some(true);
+                    row.image == image && row.address != 0 && (own || row.chosen)
+                })
+                .collect();
+            let functions: Vec<Function> = (0..)
+                .zip(&rows)
+                .map(|(id, row)| {
+                    let function = &module.image.functions[row.index];
+                    as_recorded(function, FunctionId(id), module.module.id)
+                })
+                .collect();
+            let code = of_binary(module, &functions, map, Extent::Declarations)?;
+            for (row, function) in rows.into_iter().zip(&functions) {
+                row.node_id = code.function(function)?.node_id();
+            }
+        }
+        Ok(())
+    }
+
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = Table::new(&[
             ("site", Align::Left),
             ("chosen", Align::Left),
             ("bytes", Align::Right),
             ("inlined", Align::Right),
+            ("where", Align::Left),
             ("function", Align::Left),
         ])
-        .give_way(&["inlined", "bytes"]);
+        .give_way(&["inlined", "bytes", "where"]);
         let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
         for row in &self.functions {
             let site = row.site.unwrap_or("none");
@@ -137,6 +181,9 @@ impl<'a> Listing<'a> {
                 if row.chosen { "yes" } else { "" }.to_owned(),
                 count(row.size),
                 count(u64::from(row.inlined_copies)),
+                row.file
+                    .zip(row.line)
+                    .map_or_else(String::new, |(file, line)| units::place(file, line)),
                 match &row.reason {
                     Some(reason) => format!("{}: {reason}", row.name),
                     None => row.name.to_owned(),

@@ -13,6 +13,7 @@ use scope_model::{FunctionId, Tid};
 use scope_store::Trace;
 use scope_timeline::{FunctionProfile, Profile, ProfileOptions, Profiler, ThreadProfile};
 
+use super::nodes::Nodes;
 use super::reading::{self, Next};
 use crate::cli::{ReportArgs, SortKey};
 use crate::output;
@@ -36,7 +37,10 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let limit = if args.limit == 0 { usize::MAX } else { args.limit };
     let mut out = output::stdout();
     if args.json {
-        output::json::document(&mut out, &document::Report::new(&trace, &profile, limit))?;
+        output::json::document(
+            &mut out,
+            &document::Report::new(&Nodes::of(&trace), &profile, limit),
+        )?;
     } else {
         text::write(&mut out, &trace, &profile, limit)?;
     }

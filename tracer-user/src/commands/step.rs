@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::at::{Thread, write_thread};
 use super::dump::{Placed, line};
 use super::find::{Document as EventDocument, placed};
+use super::nodes::Nodes;
 use super::reading;
 use crate::cli::{self, Step, StepArgs};
 use crate::output::units::{moment, printable};
@@ -45,7 +46,15 @@ pub fn run(args: &StepArgs) -> anyhow::Result<ExitCode> {
             break;
         }
     }
-    let journey = Journey { trace: &trace, timeline: &timeline, step: args.step, steps, cursor };
+    let nodes = Nodes::of(&trace);
+    let journey = Journey {
+        trace: &trace,
+        nodes: &nodes,
+        timeline: &timeline,
+        step: args.step,
+        steps,
+        cursor,
+    };
     let mut out = output::stdout();
     if args.json {
         output::json::document(&mut out, &journey.document()?)?;
@@ -80,6 +89,7 @@ fn exists(timeline: &Timeline<'_>, cursor: Cursor) -> Result<bool, scope_timelin
 /// Steps that were made, and where they ended.
 struct Journey<'a> {
     trace: &'a Trace,
+    nodes: &'a Nodes<'a>,
     timeline: &'a Timeline<'a>,
     step: Step,
     steps: Vec<Outcome>,
@@ -126,7 +136,7 @@ impl Journey<'_> {
                     let event = match number {
                         Some(number) => {
                             let happening = self.timeline.happening(number).map_err(error)?;
-                            Some(EventDocument::new(trace, &happening))
+                            Some(EventDocument::new(self.nodes, &happening))
                         }
                         None => None,
                     };
@@ -156,7 +166,7 @@ impl Journey<'_> {
             },
             t_ns: reading::since_start(trace, time_ns),
             after_event: reading::event_before(self.timeline, self.cursor.moment),
-            thread: thread.map(|thread| Thread::new(trace, &thread, time_ns)),
+            thread: thread.map(|thread| Thread::new(self.nodes, &thread, time_ns)),
         })
     }
 
@@ -172,7 +182,7 @@ impl Journey<'_> {
                             let happening = self.timeline.happening(number).map_err(error)?;
                             write!(out, "{:>10}", format!("#{number}"))?;
                             let depth = happening.depth;
-                            line(out, trace, &Placed { depth, ..placed(trace, &happening) })?;
+                            line(out, self.nodes, &Placed { depth, ..placed(trace, &happening) })?;
                         }
                         None => writeln!(out, "{:>10}  start of the trace", "")?,
                     }
@@ -188,7 +198,7 @@ impl Journey<'_> {
             && let Some(thread) = self.timeline.thread_at(self.cursor.moment, tid).map_err(error)?
         {
             writeln!(out)?;
-            write_thread(out, trace, &thread, time_ns)?;
+            write_thread(out, self.nodes, &thread, time_ns)?;
         }
         out.flush()?;
         Ok(())

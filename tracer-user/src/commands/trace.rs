@@ -238,6 +238,7 @@ async fn record(
             seal_delay: args.seal_delay,
         },
         trigger: args.trigger.clone(),
+        source_map: args.sources.map(),
         warnings,
     };
     let mut recording =
@@ -247,8 +248,8 @@ async fn record(
     let end = watch(&args, &mut recording, &mut signals, &mut exit, child.as_mut()).await;
     let to_seal = recording.progress().writer().hot_segments;
     let status_line = StatusLine::new(args.quiet);
-    status_line.sealing(to_seal);
-    let outcome = recording.finish(end.reason());
+    status_line.ending(to_seal);
+    let outcome = recording.finish(end.reason(), signals.next()).await;
     status_line.end();
     let status = child.map(|child| wait(child, &end)).transpose()?;
     if let End::Failed(error) = end {

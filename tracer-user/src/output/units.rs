@@ -68,6 +68,11 @@ pub fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
 }
 
+/// A line of a file, by the end of its path.
+pub fn place(file: &str, line: u32) -> String {
+    format!("{}:{line}", file.rsplit('/').next().unwrap_or(file))
+}
+
 /// `part` of `whole` in percent; `-` when there is no whole.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {

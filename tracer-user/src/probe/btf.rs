@@ -180,6 +180,8 @@ impl KernelTypes {
             state: self
                 .offset("task_struct", "__state")
                 .or_else(|_| self.offset("task_struct", "state"))?,
+            memory: self.offset("task_struct", "mm")?,
+            code_start: self.offset("mm_struct", "start_code")?,
             switch_has_state: u32::from(self.tracepoint_arguments("sched_switch")? > 3),
         })
     }

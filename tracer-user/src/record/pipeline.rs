@@ -19,12 +19,17 @@ use tracer_common::Record;
 
 use super::drain::{Batch, now_ns};
 use super::dropped::Dropped;
+use super::loaded::LoadedModules;
 use super::merge::Merge;
+use super::scribe::Scribe;
 use super::trigger::{Fired, Trigger};
 use crate::probe::loss::Losses;
 
 /// Records that are held, at most, while the trace takes no more: 40 bytes each.
 const MOST_HELD: usize = 1 << 18;
+
+/// Least time between two reports of where modules are loaded, ns.
+const LAYOUTS_PERIOD_NS: u64 = 200_000_000;
 
 /// Numbers of a running recording, for whoever shows them.
 #[derive(Debug, Default)]
@@ -102,6 +107,8 @@ pub struct Finished {
     pub dropped: u64,
     /// Where the trace could not go on.
     pub cut: Option<Cut>,
+    /// Where modules were loaded, and from where they were called.
+    pub loaded: LoadedModules,
 }
 
 /// The end of a trace that could not go on.
@@ -134,6 +141,9 @@ pub struct Pipeline {
     /// Nothing more can be written.
     cut: Option<Cut>,
     trigger: Option<Trigger>,
+    loaded: LoadedModules,
+    scribe: Scribe,
+    layouts_told_ns: u64,
     records: Vec<Record>,
     /// What is to be written, of which `written` are.
     events: Vec<Event>,
@@ -149,6 +159,7 @@ impl Pipeline {
         live: HashSet<Pid>,
         notices: UnboundedSender<Notice>,
         progress: Arc<Progress>,
+        (loaded, scribe): (LoadedModules, Scribe),
     ) -> Self {
         Self {
             merge: Merge::new(rings),
@@ -167,6 +178,9 @@ impl Pipeline {
             dropped: Dropped::default(),
             cut: None,
             trigger: None,
+            loaded,
+            scribe,
+            layouts_told_ns: 0,
             records: Vec::new(),
             events: Vec::new(),
             written: 0,
@@ -182,6 +196,7 @@ impl Pipeline {
     pub fn found(&mut self, threads: Vec<FoundThread>) {
         for thread in &threads {
             self.found.insert(thread.start.tid, thread.found_ns);
+            self.loaded.thread(thread.start.tid, thread.start.pid);
             self.stacks.push(&thread.start, &mut self.events);
         }
         self.states = threads;
@@ -217,6 +232,7 @@ impl Pipeline {
             dropped: self.dropped.records(),
             cut: self.cut,
             writer: self.writer,
+            loaded: self.loaded,
         }
     }
 
@@ -331,7 +347,14 @@ impl Pipeline {
     }
 
     /// Lets others see how it is getting on.
-    fn tell(&self) {
+    fn tell(&mut self) {
+        let now = now_ns();
+        if now - self.layouts_told_ns > LAYOUTS_PERIOD_NS
+            && let Some(layouts) = self.loaded.take_changed()
+        {
+            self.layouts_told_ns = now;
+            self.scribe.layouts(layouts);
+        }
         let progress = &self.progress;
         progress.events.store(self.writer.events(), Ordering::Relaxed);
         progress.bytes.store(self.writer.bytes(), Ordering::Relaxed);
@@ -360,7 +383,9 @@ impl Pipeline {
 
     /// Takes note of what a record says of processes and threads; whether it belongs into the trace.
     fn note(&mut self, raw: &RawEvent) -> bool {
+        self.loaded.see(raw);
         match raw.kind {
+            RawKind::Program { .. } => return false,
             RawKind::NewTask { same_process, .. } => {
                 // Born between the first probe and the look into /proc: found already.
                 if self.found.get(&raw.tid).is_some_and(|found| raw.time_ns <= *found) {

@@ -14,12 +14,15 @@ use scope_model::{Function, LeftOut, Module, Pid};
 use scope_store::{
     Clock, Host, Manifest, RecorderStats, Steps, Target, Trace, TraceWriter, WriterOptions,
 };
+use scope_symbols::sources::SourceMap;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracer_common::{FunctionFlags, MAX_CPUS, MAX_FUNCTIONS, Settings};
 
 use super::drain::{Drains, clock_ns, now_ns};
+use super::loaded::{LoadedModules, ModuleFacts};
 use super::pipeline::{Finished, Notice, Pipeline, Progress};
 use super::returns::Decision;
+use super::scribe::{ModuleCode, Scribe};
 use super::target::Files;
 use super::threads;
 use super::trigger::{Condition, Trigger};
@@ -80,6 +83,8 @@ pub struct Setup {
     pub tuning: Tuning,
     /// The call that ends the recording.
     pub trigger: Option<Condition>,
+    /// Where sources are looked for.
+    pub source_map: SourceMap,
     /// Remarks, kept in the trace.
     pub warnings: Vec<String>,
 }
@@ -175,6 +180,7 @@ pub struct Recording {
     guard: Option<Guard>,
     drains: Drains,
     pipeline: JoinHandle<Finished>,
+    scribe: Scribe,
     notices: UnboundedReceiver<Notice>,
     progress: Arc<Progress>,
     mechanism: Mechanism,
@@ -261,6 +267,11 @@ impl Recording {
             setup.files.modules.iter().map(|module| module.module.clone()).collect(),
             start_ns,
         );
+        let pid = Pid(setup.pid);
+        let facts = setup.files.modules.iter().map(ModuleFacts::of).collect();
+        let loaded = LoadedModules::new(facts, &setup.functions, pid, !setup.started_by_scope);
+        let code = setup.files.modules.iter().map(ModuleCode::of).collect::<Result<_, _>>();
+        let code = code.context("cannot keep the target's files open")?;
         let files = file_sites(setup.files, &setup.sites)?;
         let of_syscalls: &[&str] = if setup.syscalls { &SYSCALL_TRACEPOINTS } else { &[] };
         for tracepoint in TRACEPOINTS.iter().chain(of_syscalls) {
@@ -279,9 +290,18 @@ impl Recording {
         let progress = Arc::new(Progress::default());
         let (notify, notices) = unbounded_channel();
         let (batches_in, batches_out) = sync_channel(rings.len() * WAITING_BATCHES);
-        let live = HashSet::from([Pid(setup.pid)]);
-        let mut pipeline =
-            Pipeline::new(rings.len(), losses, writer, live, notify, Arc::clone(&progress));
+        let live = HashSet::from([pid]);
+        let (scribe, inbox) = Scribe::new();
+        let reports = (loaded, scribe.clone());
+        let mut pipeline = Pipeline::new(
+            rings.len(),
+            losses,
+            writer,
+            live,
+            notify,
+            Arc::clone(&progress),
+            reports,
+        );
         pipeline.watch_for(trigger);
         pipeline.found(threads::find(setup.pid, start_ns, setup.syscalls));
         let cpu_before_ns = own_cpu_ns();
@@ -298,12 +318,15 @@ impl Recording {
             .spawn(move || pipeline.run(&batches_out))
             .context("cannot start the pipeline thread")
             .map_err(abandon)?;
+        // Not before the probes are in: it would take its time from that.
+        inbox.start(setup.output, code, setup.functions, setup.source_map)?;
         Ok(Self {
             object,
             probes,
             guard,
             drains,
             pipeline,
+            scribe,
             notices,
             progress,
             mechanism: kernel.mechanism,
@@ -336,13 +359,18 @@ impl Recording {
         own_cpu_ns().saturating_sub(self.cpu_before_ns)
     }
 
-    /// Detaches, takes what is left in the rings and completes the trace.
+    /// Detaches, takes what is left in the rings and completes the trace. The code of the target is given
+    /// up when `give_up` is ready before it is written.
     ///
     /// # Errors
     ///
     /// When the trace cannot be completed; it opens all the same.
-    pub fn finish(self, reason: &str) -> anyhow::Result<Outcome> {
-        let Self { object, probes, guard, drains, pipeline, progress, .. } = self;
+    pub async fn finish(
+        self,
+        reason: &str,
+        give_up: impl Future<Output = &'static str>,
+    ) -> anyhow::Result<Outcome> {
+        let Self { object, probes, guard, drains, pipeline, scribe, progress, .. } = self;
         let missed = probes.missed();
         drop(probes);
         let end_ns = now_ns();
@@ -355,6 +383,14 @@ impl Recording {
             guard.dismiss();
         }
         let mut warnings = self.warnings;
+        let (layouts, sites) = finished.loaded.finish();
+        tokio::select! {
+            remarks = scribe.finish(layouts, sites) => match remarks {
+                Ok(remarks) => warnings.extend(remarks),
+                Err(_) => warnings.push("the code map is not whole: its thread panicked".into()),
+            },
+            why = give_up => warnings.push(format!("the code map is not whole: {why}")),
+        }
         if finished.unknown_records > 0 {
             warnings.push(format!("{} records of unknown kind", finished.unknown_records));
         }

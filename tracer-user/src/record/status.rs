@@ -75,11 +75,15 @@ impl StatusLine {
         let _ = write!(std::io::stderr(), "\r\x1b[K{}", fitting(&line, width()));
     }
 
-    /// Says that the rest of the trace is sealed, where that may take a while.
-    pub fn sealing(&self, segments: u32) {
-        if self.shown && segments > 1 {
-            let segments = units::counted(u64::from(segments), "segment");
-            let _ = write!(std::io::stderr(), "\r\x1b[Kending: sealing {segments}");
+    /// Says what is still done when the probes are out.
+    pub fn ending(&self, segments: u32) {
+        if self.shown {
+            let sealing = match segments {
+                0 | 1 => String::new(),
+                _ => format!(", sealing {}", units::counted(u64::from(segments), "segment")),
+            };
+            let line = format!("ending: keeping the code (Ctrl-C skips that){sealing}");
+            let _ = write!(std::io::stderr(), "\r\x1b[K{}", fitting(&line, width()));
         }
     }
 

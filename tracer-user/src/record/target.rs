@@ -34,6 +34,8 @@ pub struct LoadedModule {
     pub file: File,
     /// Its symbols.
     pub image: Image,
+    /// Where its debug files are looked for.
+    pub debug_files: DebugFiles,
 }
 
 /// The files of a target.
@@ -249,6 +251,7 @@ fn load(path: &str, file: File, files: DebugFiles, debug: Debug) -> anyhow::Resu
         module: Module { id: ModuleId(0), path: path.to_owned(), build_id },
         file,
         image,
+        debug_files: files,
     })
 }
 

@@ -5,9 +5,13 @@
 //! that the work it timed was done. What cannot be measured on a machine is left out and named.
 
 mod capture;
+mod code;
+mod goals;
 mod results;
+mod sample;
 mod series;
 mod store;
+mod table;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -27,6 +31,17 @@ pub struct Options {
 enum Bench {
     /// What a traced call costs, beside perf, bpftrace and uftrace; attaching; a steady load.
     Capture(Common),
+    /// How long the tables of a binary and the graphs of sources take, beside tree-sitter's parse,
+    /// addr2line and llvm-symbolizer.
+    Code {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: code::Options,
+    },
+    /// Part of `code`: loads tables, and prints the time and the memory that it takes.
+    #[command(hide = true)]
+    CodeIndex(code::index::Options),
     /// What a trace costs to write and to keep, and how long questions to it take.
     Store {
         #[command(flatten)]
@@ -52,8 +67,8 @@ struct Common {
 
 /// Runs a bench.
 pub fn run(options: &Options) -> Result<()> {
-    // What the store bench times runs in this process, and `cargo xtask` is not optimised.
-    if cfg!(debug_assertions) && matches!(options.bench, Bench::Store { .. }) {
+    // What these benches time runs in this process, and `cargo xtask` is not optimised.
+    if cfg!(debug_assertions) && matches!(options.bench, Bench::Store { .. } | Bench::Code { .. }) {
         return project::run(
             Command::new(env!("CARGO"))
                 .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
@@ -63,6 +78,8 @@ pub fn run(options: &Options) -> Result<()> {
     let (results, common) = match &options.bench {
         Bench::Capture(common) => (capture::run(common.rounds)?, common),
         Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
+        Bench::Code { common, options } => (code::run(options, common.rounds)?, common),
+        Bench::CodeIndex(options) => return code::index::run(options),
         Bench::StoreMemory(options) => return store::memory::run(options),
     };
     print!("{results}");

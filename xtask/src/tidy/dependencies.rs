@@ -10,12 +10,13 @@ use super::tree::Tree;
 use crate::project::{cargo, output};
 
 /// Every crate of the workspace and its rank: it may depend on lower ranks only.
-const RANKS: [(&str, u32); 12] = [
+const RANKS: [(&str, u32); 13] = [
     ("tracer-common", 0),
     ("scope-model", 1),
     ("scope-symbols", 2),
     ("scope-source", 2),
     ("scope-store", 2),
+    ("scope-code", 3),
     ("scope-timeline", 3),
     ("scope-query", 4),
     ("scope-export", 5),

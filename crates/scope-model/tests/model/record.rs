@@ -75,6 +75,12 @@ fn tasks_and_their_names() {
 }
 
 #[test]
+fn programs() {
+    let program = record(RecordKind::Program);
+    assert_eq!(kind_of(program), RawKind::Program { code_start: 10 });
+}
+
+#[test]
 fn system_calls() {
     let enter = record(RecordKind::SyscallEnter);
     assert_eq!(kind_of(enter), RawKind::SyscallEnter { number: 8 });

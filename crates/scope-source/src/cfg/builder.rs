@@ -7,7 +7,7 @@
 use super::{Cfg, CfgEdge, CfgIndex, CfgKind, CfgNode, EdgeLabel};
 use crate::ast::{Ast, AstId, ERROR};
 use crate::language::{Mark, Role, Slot};
-use crate::outline::{Function, Source};
+use crate::outline::{Function, Source, cfg_condition};
 
 /// Constructs nested deeper are single statements: the stack must hold on hostile sources.
 const MAX_DEPTH: u32 = 400;
@@ -229,8 +229,16 @@ impl<'a> Builder<'a> {
 
     fn each(&mut self, id: AstId) {
         let ast = self.ast;
+        let mut condition = None;
         for child in ast.children(id) {
-            self.statement(child);
+            match condition.take() {
+                _ if self.role(child) == Role::Attribute => {
+                    let is_condition = cfg_condition(self.source.text(child)).is_some();
+                    condition = is_condition.then_some(child);
+                }
+                Some(attribute) => self.configured(attribute, child),
+                None => self.statement(child),
+            }
         }
     }
 

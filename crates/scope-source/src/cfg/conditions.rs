@@ -181,10 +181,14 @@ impl Builder<'_> {
         self.ends.extend(outcome.yes);
     }
 
-    /// Alternatives of the preprocessor. Without an `#else` the text is taken as it stands.
+    /// Alternatives of the preprocessor. Without an `#else` the text is taken as it stands, unless it
+    /// ends in a jump: what follows is not dead then.
     pub(super) fn conditional(&mut self, id: AstId) {
         if self.ast.child(id, Slot::Else).is_none() {
-            self.alternative(id);
+            match self.ast.children(id).last().is_some_and(|last| self.jumps(last)) {
+                true => self.optional(id, |this| this.alternative(id)),
+                false => self.alternative(id),
+            }
             return;
         }
         let from = self.add(CfgKind::Conditional, id);
@@ -204,6 +208,39 @@ impl Builder<'_> {
         self.ends = out;
         if !has_else {
             self.ends.push(way);
+        }
+    }
+
+    /// A statement that is there in some builds: with an attribute `#[cfg(…)]` before it.
+    pub(super) fn configured(&mut self, attribute: AstId, id: AstId) {
+        match self.jumps(id) {
+            true => self.optional(attribute, |this| this.statement(id)),
+            false => self.statement(id),
+        }
+    }
+
+    /// What may be there or not: a way to it, and a way past it.
+    fn optional(&mut self, id: AstId, text: impl FnOnce(&mut Self)) {
+        let from = self.add(CfgKind::Conditional, id);
+        let way = End { from, label: EdgeLabel::Alternative };
+        self.ends.push(way);
+        text(self);
+        self.ends.push(way);
+    }
+
+    /// Whether a statement is a jump, or a block that ends in one.
+    fn jumps(&self, id: AstId) -> bool {
+        let mut at = id;
+        loop {
+            let last = match self.role(at) {
+                Role::Return | Role::Break | Role::Continue | Role::Goto | Role::Throw => {
+                    return true;
+                }
+                Role::Block | Role::Statement => self.ast.children(at).last(),
+                _ => None,
+            };
+            let Some(last) = last else { return false };
+            at = last;
         }
     }
 

@@ -7,6 +7,8 @@ use crate::node_id::squeeze;
 
 /// Longer names are cut: a name is for reading, and a broken file may call half of itself a name.
 const LONGEST_NAME: usize = 512;
+/// Bytes of a directive that are read: layouts differ in blanks.
+const LONGEST_DIRECTIVE: usize = 8 * LONGEST_NAME;
 
 /// What a function's node says of it.
 pub(super) struct Declared {
@@ -232,13 +234,13 @@ pub(super) fn scope_name(source: Source<'_>, id: AstId) -> String {
 }
 
 /// The condition of a `#[cfg(…)]`, as it is put behind a name.
-pub(super) fn cfg_condition(attribute: &[u8]) -> Option<String> {
+pub(crate) fn cfg_condition(attribute: &[u8]) -> Option<String> {
     let text = tidy(attribute);
     text.starts_with("#[cfg(").then_some(text)
 }
 
 /// The conditions of the preprocessor that a function stands under, as they are put behind its
-/// name. The head of each is its first line up to its first item.
+/// name. The head of each is its first line.
 pub(super) fn preprocessor_condition(source: Source<'_>, id: AstId) -> Option<String> {
     let ast = source.ast;
     let mut text = String::new();
@@ -247,10 +249,37 @@ pub(super) fn preprocessor_condition(source: Source<'_>, id: AstId) -> Option<St
         if !matches!(node.role, Role::Conditional | Role::ConditionalElse) {
             continue;
         }
-        let line = source.bytes(node.start, node.end).split(|byte| *byte == b'\n').next();
-        text.push_str(&tidy(line.unwrap_or_default()));
+        text.push_str(&tidy(&directive(source.bytes(node.start, node.end))));
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// The first line, with those that a backslash continues it on, without comments and superfluous
+/// blanks: formatters move all of these.
+fn directive(text: &[u8]) -> Vec<u8> {
+    let mut line = Vec::new();
+    for part in text[..text.len().min(LONGEST_DIRECTIVE)].split(|byte| *byte == b'\n') {
+        let part = part.trim_ascii_end();
+        let continued = part.strip_suffix(b"\\");
+        line.extend_from_slice(continued.unwrap_or(part));
+        if continued.is_none() {
+            break;
+        }
+        line.push(b' ');
+    }
+    let mut out = Vec::new();
+    let mut rest = &line[..];
+    while let Some(at) = rest.windows(2).position(|two| two == b"/*" || two == b"//") {
+        squeeze(&rest[..at], &mut out);
+        let comment = &rest[at + 2..];
+        let closed = comment.windows(2).position(|two| two == b"*/");
+        rest = match closed.filter(|_| rest[at + 1] == b'*') {
+            Some(end) => &comment[end + 2..],
+            None => &[],
+        };
+    }
+    squeeze(rest, &mut out);
+    out
 }
 
 /// Bytes of a call's whole callee, and of the name in it that is called.

@@ -4,6 +4,7 @@ mod calls;
 mod control_flow;
 mod data_flow;
 mod debug_info;
+mod edits;
 mod lookup;
 mod node_ids;
 mod patterns;

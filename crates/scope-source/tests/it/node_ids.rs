@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use scope_source::{Language, NodeId, SourceFile};
 
+use crate::edits;
+
 /// Path → (id, hash) of functions, and ids of calls by function path.
 struct Ids {
     functions: BTreeMap<String, (NodeId, NodeId)>,
@@ -164,6 +166,15 @@ fn alternatives_are_told_apart_by_their_conditions() {
 }
 
 #[test]
+fn a_condition_is_read_without_its_layout_and_comments() {
+    let one = "#if defined(A) && \\\n    B // why\nint f(int x) { return 1; }\n#endif\nint f(char c);\nint f(int y) { return 2; }";
+    let two = "#if defined (A) /* or so */ && B\nint f(int x) { return 1; }\n#endif\nint f(char c);\nint f(int y) { return 2; }";
+    assert_eq!(changed("c", one, two), [""; 0]);
+    let paths: Vec<String> = ids("c", one).functions.into_keys().collect();
+    assert_eq!(paths, ["src/a::f#if defined(A)&&B(int)", "src/a::f(int)"]);
+}
+
+#[test]
 fn what_cannot_be_told_apart_is_numbered() {
     let paths: Vec<String> = ids("c", "int f(int a) { return 1; }\nint f(int a) { return 2; }")
         .functions
@@ -177,6 +188,77 @@ fn a_string_with_other_blanks_is_another_text() {
     let one = ids("c", "int f(void) { return g(\"a  b\"); }");
     let two = ids("c", "int f(void) { return g(\"a b\"); }");
     assert_ne!(one.functions["src/a::f"].1, two.functions["src/a::f"].1);
+}
+
+/// Files of this project with that language, below a folder.
+fn sources(folder: &str, language: &'static Language) -> Vec<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut folders = vec![root.join(folder)];
+    let mut texts = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("it is there") {
+            let path = entry.expect("read").path();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if Language::by_path(&path.to_string_lossy()) == Some(language) {
+                texts.push(std::fs::read_to_string(path).expect("read"));
+            }
+        }
+    }
+    texts
+}
+
+/// Every function of whole files: see [`edits`], and `cargo xtask check-metrics` for others' files.
+fn edit_all(language: &str, folders: &[&str], least: [usize; 2]) -> edits::Counts {
+    let language = Language::by_name(language).expect("known");
+    let mut counts = edits::Counts::default();
+    for text in folders.iter().flat_map(|folder| sources(folder, language)) {
+        if let Err(why) = edits::check(&text, language, &mut counts) {
+            panic!("{why}, in:\n{text}");
+        }
+    }
+    let enough = counts.files >= least[0] && counts.functions >= least[1];
+    assert!(enough && counts.unclear == 0, "{counts:?}");
+    assert!(counts.renamed > 0 && counts.moved > 1 && counts.changed > 0, "{counts:?}");
+    counts
+}
+
+#[test]
+fn ids_survive_edits_of_this_project_s_rust() {
+    let counts =
+        edit_all("rust", &["crates/scope-source/src", "crates/scope-model/src"], [30, 300]);
+    assert!(counts.formatted > 0, "rustfmt comes with the toolchain");
+}
+
+#[test]
+fn ids_survive_edits_of_this_project_s_c_and_cpp() {
+    let folders = ["tests/workloads", "crates/scope-source/tests"];
+    let c = edit_all("c", &folders, [20, 100]);
+    let cpp = edit_all("cpp", &folders, [3, 15]);
+    if c.formatted + cpp.formatted == 0 {
+        not_run("node_ids::ids_survive_edits_of_this_project_s_c_and_cpp", "needs clang-format");
+    }
+}
+
+#[test]
+fn ids_survive_edits_of_this_project_s_go() {
+    let counts = edit_all("go", &["crates/scope-source/tests/programs"], [2, 8]);
+    if counts.formatted == 0 {
+        not_run("node_ids::ids_survive_edits_of_this_project_s_go", "needs gofmt");
+    }
+}
+
+/// As `scope_tests::not_run`, which this crate cannot depend on: `cargo xtask test` counts the lines.
+/// All edits but the formatter's were made.
+fn not_run(test: &str, why: &str) {
+    use std::io::Write as _;
+    let line = format!("not run: {test}: {why}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("SCOPE_NOT_RUN_FILE") {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        written.expect("the list of tests that were not run");
+    }
 }
 
 #[test]

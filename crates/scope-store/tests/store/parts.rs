@@ -21,11 +21,11 @@ fn parts_come_back_from_a_folder_and_from_a_packed_trace() {
     pack(&path, &packed).unwrap();
     for path in [path, packed] {
         let trace = Trace::open(&path).unwrap();
-        assert_eq!(trace.parts().unwrap(), ["empty", "tables-0"]);
-        assert_eq!(trace.part("tables-0").unwrap().as_deref(), Some(&b"another"[..]));
-        assert_eq!(trace.part("empty").unwrap().as_deref(), Some(&b""[..]));
-        assert_eq!(trace.part("none").unwrap(), None);
-        assert_eq!(trace.part("../manifest").unwrap(), None);
+        assert_eq!(trace.parts().names().unwrap(), ["empty", "tables-0"]);
+        assert_eq!(trace.parts().read("tables-0").unwrap().as_deref(), Some(&b"another"[..]));
+        assert_eq!(trace.parts().read("empty").unwrap().as_deref(), Some(&b""[..]));
+        assert_eq!(trace.parts().read("none").unwrap(), None);
+        assert_eq!(trace.parts().read("../manifest").unwrap(), None);
         assert!(verify(&path).unwrap().is_sound());
     }
 }
@@ -43,14 +43,14 @@ fn a_part_is_named_by_letters_digits_and_dashes() {
 fn damage_anywhere_to_a_part_is_found() {
     let (_folder, path) = place();
     finish(create(&path, 4096));
-    let content: Vec<u8> = (0..3_000_u32).map(|number| (number * number >> 5) as u8).collect();
+    let content: Vec<u8> = (0..3_000_u32).map(|number| ((number * number) >> 5) as u8).collect();
     write_part(&path, "sources", &content).unwrap();
     let file = path.join("code/sources.part");
     let intact = fs::read(&file).unwrap();
     let damaged = fs::OpenOptions::new().write(true).open(&file).unwrap();
     let check = |what: String| {
         let trace = Trace::open(&path).unwrap();
-        assert!(trace.part("sources").is_err(), "{what} is not found");
+        assert!(trace.parts().read("sources").is_err(), "{what} is not found");
         assert!(!verify(&path).unwrap().is_sound(), "{what} is not found");
     };
     for at in 0..intact.len() {

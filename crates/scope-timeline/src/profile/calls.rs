@@ -21,6 +21,8 @@ pub(super) struct Calls {
     slot_of: FxHashMap<FunctionId, usize>,
     /// The clock's wall time up to which self time has been given out, ns.
     self_given_ns: u64,
+    /// Whether durations are kept.
+    durations: bool,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,11 @@ impl OpenFunction {
 }
 
 impl Calls {
+    /// No open call. Whether durations are kept.
+    pub fn new(durations: bool) -> Self {
+        Self { durations, ..Self::default() }
+    }
+
     /// Where the function is kept, if the thread has entered it before.
     pub fn slot(&self, function: FunctionId) -> Option<usize> {
         self.slot_of.get(&function).copied()
@@ -224,7 +231,7 @@ impl Calls {
         let unknown = crosses_gap || frame.doubt.is_some();
         totals.unknown_durations += u64::from(unknown);
         match end {
-            CallEnd::Returned if unknown => {}
+            CallEnd::Returned if unknown || !self.durations => {}
             CallEnd::Returned => {
                 totals.durations.record(clock.now_ns().saturating_sub(frame.entered_ns));
             }

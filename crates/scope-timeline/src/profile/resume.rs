@@ -3,7 +3,7 @@
 use scope_model::state::ThreadState;
 use scope_model::{EventKind, RunState, Tid};
 
-/// Its birth, its open calls, outermost first, and what it is doing.
+/// A thread's birth, its open calls, outermost first, and what it is doing.
 pub fn events(thread: &ThreadState) -> impl Iterator<Item = EventKind> {
     let birth = EventKind::ThreadStart { parent: Tid(0), name: thread.name };
     let calls = thread.stack.iter().map(|call| EventKind::Enter {

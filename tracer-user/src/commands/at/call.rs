@@ -9,6 +9,7 @@ use scope_timeline::{CallView, Callee, Timeline, WaitSlice};
 use serde::Serialize;
 
 use super::document::{Call, Syscall};
+use crate::commands::nodes::Nodes;
 use crate::commands::{dump, reading};
 use crate::output::style;
 use crate::output::units::{counted, duration, moment, printable};
@@ -16,6 +17,7 @@ use crate::output::units::{counted, duration, moment, printable};
 /// A call as it is shown.
 pub(super) struct Shown<'a> {
     pub(super) trace: &'a Trace,
+    pub(super) nodes: &'a Nodes<'a>,
     pub(super) timeline: &'a Timeline<'a>,
     pub(super) view: CallView,
     pub(super) callees: Vec<Callee>,
@@ -91,8 +93,12 @@ impl Shown<'_> {
             tid: view.tid.0,
             pid: view.pid.0,
             thread_name: view.thread_name.text(),
-            call: Call::new(trace, &view.call),
-            callers: view.callers.iter().map(|call| Call::new(trace, call)).collect(),
+            call: Call::new(self.nodes, view.pid, &view.call),
+            callers: view
+                .callers
+                .iter()
+                .map(|call| Call::new(self.nodes, view.pid, call))
+                .collect(),
             end: view.ending.map(|ending| ending.end.name()),
             end_ns: view.ending.map(|ending| reading::since_start(trace, ending.time_ns)),
             end_event: view.ending.map(|ending| ending.event),
@@ -123,6 +129,12 @@ impl Shown<'_> {
             "{head}{name}{head:#} in thread {thread}  {dim}call:{}{dim:#}",
             view.call.id
         )?;
+        let call = &view.call;
+        let origin =
+            self.nodes.of_call(view.pid, call.entered_ns, call.return_address, call.function);
+        if let (Some(file), Some(line)) = (&origin.call_file, origin.call_line) {
+            writeln!(out, "  from    {}:{line}", printable(file))?;
+        }
         let begin = moment(reading::since_start(trace, view.call.entered_ns));
         writeln!(out, "  began   {begin}{}", if view.call.inherited { ", inherited" } else { "" })?;
         writeln!(out, "  ended   {}", self.ending())?;

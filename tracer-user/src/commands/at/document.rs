@@ -1,11 +1,13 @@
 //! The JSON of `scope at`. Its names are a contract: fields are added, never renamed or removed.
 
 use scope_model::state::{CPU_UNKNOWN, Lost};
-use scope_model::{OpenCall, OpenSyscall, RunState, ThreadState};
+use scope_model::{OpenCall, OpenSyscall, Pid, RunState, ThreadState};
+use scope_source::NodeId;
 use scope_store::Trace;
 use serde::Serialize;
 
 use super::Found;
+use crate::commands::nodes::{CallOrigin, Nodes};
 use crate::commands::reading;
 
 /// The document. Times are in ns since the start of the trace; what is not known is null.
@@ -63,18 +65,25 @@ pub(super) struct Call {
     stack_pointer: u64,
     inherited: bool,
     crosses_gap: bool,
+    /// Where the function is declared; null where that is not known.
+    file: Option<String>,
+    line: Option<u32>,
+    /// Its node; null where that is not known.
+    node_id: Option<NodeId>,
+    #[serde(flatten)]
+    origin: CallOrigin,
 }
 
 impl At {
     pub(super) fn new(found: &Found<'_>) -> Self {
-        let Found { trace, timeline, moment, state, ref threads } = *found;
+        let Found { trace, nodes, timeline, moment, state, ref threads } = *found;
         Self {
             trace: trace.path().display().to_string(),
             t_ns: reading::since_start(trace, moment.time_ns),
             after_event: reading::event_before(timeline, moment.event),
             threads: threads
                 .iter()
-                .map(|thread| Thread::new(trace, thread, moment.time_ns))
+                .map(|thread| Thread::new(nodes, thread, moment.time_ns))
                 .collect(),
             lost_events: state.lost().total(),
             missing_until_ns: missing_until(trace, state.lost(), moment.time_ns),
@@ -84,7 +93,8 @@ impl At {
 
 impl Thread {
     /// A thread at a time of `CLOCK_MONOTONIC`, ns.
-    pub fn new(trace: &Trace, thread: &ThreadState, time_ns: u64) -> Self {
+    pub fn new(nodes: &Nodes<'_>, thread: &ThreadState, time_ns: u64) -> Self {
+        let trace = nodes.trace();
         let (state, cpu, woken_by, task_state) = match thread.run {
             RunState::Unknown => ("unknown", None, None, None),
             RunState::Running { cpu } => {
@@ -104,7 +114,7 @@ impl Thread {
             woken_by: woken_by.map(|tid| tid.0),
             task_state,
             syscall: thread.syscall.map(|call| Syscall::new(trace, &call)),
-            stack: thread.stack.iter().map(|call| Call::new(trace, call)).collect(),
+            stack: thread.stack.iter().map(|call| Call::new(nodes, thread.pid, call)).collect(),
             lost_events: thread.lost.total(),
             missing_until_ns: missing_until(trace, &thread.lost, time_ns),
         }
@@ -122,7 +132,9 @@ impl Syscall {
 }
 
 impl Call {
-    pub(super) fn new(trace: &Trace, call: &OpenCall) -> Self {
+    pub(super) fn new(nodes: &Nodes<'_>, pid: Pid, call: &OpenCall) -> Self {
+        let trace = nodes.trace();
+        let known = reading::function(trace, call.function);
         Self {
             call: call.id,
             function: call.function.0,
@@ -132,6 +144,10 @@ impl Call {
             stack_pointer: call.stack_pointer,
             inherited: call.inherited,
             crosses_gap: call.crosses_gap,
+            file: known.and_then(|known| known.file.clone()),
+            line: known.and_then(|known| known.line),
+            node_id: nodes.of_function(call.function),
+            origin: nodes.of_call(pid, call.entered_ns, call.return_address, call.function),
         }
     }
 }

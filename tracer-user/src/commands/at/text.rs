@@ -3,17 +3,18 @@
 use std::io::{self, Write};
 
 use scope_model::state::{CPU_UNKNOWN, Lost};
-use scope_model::{OpenCall, RunState, ThreadState};
+use scope_model::{OpenCall, Pid, RunState, ThreadState};
 use scope_store::Trace;
 
 use super::Found;
+use crate::commands::nodes::Nodes;
 use crate::commands::{dump, reading};
 use crate::output::style;
 use crate::output::units::{counted, duration, moment, printable};
 
 /// Writes what every thread was doing.
 pub(super) fn write(out: &mut dyn Write, found: &Found<'_>) -> io::Result<()> {
-    let Found { trace, timeline, moment: at, state, ref threads } = *found;
+    let Found { trace, nodes, timeline, moment: at, state, ref threads } = *found;
     let place = match reading::event_before(timeline, at.event) {
         Some(event) => format!("after event #{event}"),
         None => "before the first event".to_owned(),
@@ -25,7 +26,7 @@ pub(super) fn write(out: &mut dyn Write, found: &Found<'_>) -> io::Result<()> {
     }
     for shown in threads {
         writeln!(out)?;
-        thread(out, trace, shown, at.time_ns)?;
+        thread(out, nodes, shown, at.time_ns)?;
     }
     if state.lost().total() > 0 {
         writeln!(out)?;
@@ -37,10 +38,11 @@ pub(super) fn write(out: &mut dyn Write, found: &Found<'_>) -> io::Result<()> {
 /// Writes a thread as it was at a time of `CLOCK_MONOTONIC`, ns.
 pub fn thread(
     out: &mut dyn Write,
-    trace: &Trace,
+    nodes: &Nodes<'_>,
     thread: &ThreadState,
     time_ns: u64,
 ) -> io::Result<()> {
+    let trace = nodes.trace();
     let head = style::HEAD;
     let name = thread.name.text();
     let of = if thread.pid.0 == thread.tid.0 || thread.pid.0 == 0 {
@@ -57,12 +59,18 @@ pub fn thread(
         run_state(trace, thread, time_ns),
     )?;
     for call in thread.stack.iter().rev() {
-        open_call(out, trace, call, time_ns)?;
+        open_call(out, nodes, thread.pid, call, time_ns)?;
     }
     losses(out, trace, &thread.lost, time_ns, "")
 }
 
-fn open_call(out: &mut dyn Write, trace: &Trace, call: &OpenCall, time_ns: u64) -> io::Result<()> {
+fn open_call(
+    out: &mut dyn Write,
+    nodes: &Nodes<'_>,
+    pid: Pid,
+    call: &OpenCall,
+    time_ns: u64,
+) -> io::Result<()> {
     let note = match (call.inherited, call.crosses_gap) {
         (false, false) => "",
         (true, false) => " (inherited)",
@@ -70,11 +78,14 @@ fn open_call(out: &mut dyn Write, trace: &Trace, call: &OpenCall, time_ns: u64) 
         (true, true) => " (inherited, crosses a gap)",
     };
     let dim = style::DIM;
+    let origin = nodes.of_call(pid, call.entered_ns, call.return_address, call.function).short();
+    let origin = origin.map_or_else(String::new, |origin| format!("from {origin}  "));
     writeln!(
         out,
-        "{:>10}  {}{note}  {dim}call:{}{dim:#}",
+        "{:>10}  {}{note}  {dim}{}call:{}{dim:#}",
         duration(time_ns.saturating_sub(call.entered_ns)),
-        printable(&reading::function_name(trace, call.function)),
+        printable(&reading::function_name(nodes.trace(), call.function)),
+        printable(&origin),
         call.id,
     )
 }

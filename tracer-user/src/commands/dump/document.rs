@@ -2,12 +2,13 @@
 //! renamed or removed.
 
 use scope_model::EventKind;
-use scope_store::Trace;
+use scope_source::NodeId;
 use serde::Serialize;
 
 use scope_timeline::syscall;
 
 use super::Placed;
+use crate::commands::nodes::{CallOrigin, Nodes};
 use crate::commands::reading;
 
 /// One event.
@@ -31,6 +32,13 @@ enum Detail {
         return_address: u64,
         stack_pointer: u64,
         inherited: bool,
+        /// Where the function is declared; null where that is not known.
+        file: Option<String>,
+        line: Option<u32>,
+        /// Its node; null where that is not known.
+        node_id: Option<NodeId>,
+        #[serde(flatten)]
+        origin: CallOrigin,
     },
     Leave {
         function: u32,
@@ -88,11 +96,18 @@ enum Detail {
 
 impl Line {
     /// The line of an event.
-    pub fn new(trace: &Trace, placed: &Placed) -> Self {
+    pub fn new(nodes: &Nodes<'_>, placed: &Placed) -> Self {
+        let trace = nodes.trace();
+        let event = placed.event;
         let depth = placed.depth;
         let detail = match placed.event.kind {
             EventKind::Enter { function, return_address, stack_pointer, inherited } => {
+                let known = reading::function(trace, function);
                 Detail::Enter {
+                    file: known.and_then(|known| known.file.clone()),
+                    line: known.and_then(|known| known.line),
+                    node_id: nodes.of_function(function),
+                    origin: nodes.of_call(event.pid, event.time_ns, return_address, function),
                     function: function.0,
                     name: reading::function_name(trace, function),
                     depth,

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use scope_model::{CallEnd, EventKind};
-use scope_store::Trace;
+use scope_model::{CallEnd, Event, EventKind};
 use scope_timeline::syscall;
 
 use super::Placed;
+use crate::commands::nodes::Nodes;
 use crate::commands::reading;
 use crate::output::style;
 use crate::output::units::{counted, duration, moment, printable};
@@ -15,7 +15,7 @@ use crate::output::units::{counted, duration, moment, printable};
 const DEEPEST: usize = 40;
 
 /// Writes one event.
-pub fn line(out: &mut dyn Write, trace: &Trace, placed: &Placed) -> io::Result<()> {
+pub fn line(out: &mut dyn Write, nodes: &Nodes<'_>, placed: &Placed) -> io::Result<()> {
     let event = &placed.event;
     let style = match event.kind {
         EventKind::Enter { .. } | EventKind::Leave { .. } => anstyle::Style::new(),
@@ -33,20 +33,26 @@ pub fn line(out: &mut dyn Write, trace: &Trace, placed: &Placed) -> io::Result<(
         event.tid.0,
         event.kind.name(),
         "",
-        printable(&what(trace, placed)),
+        printable(&what(nodes, placed)),
         indent = levels * 2,
     )
 }
 
-fn what(trace: &Trace, placed: &Placed) -> String {
+fn what(nodes: &Nodes<'_>, placed: &Placed) -> String {
+    let trace = nodes.trace();
     let call = |number| {
         reading::syscall_name(trace, number)
             .map_or_else(|| format!("syscall {number}"), str::to_owned)
     };
     match placed.event.kind {
-        EventKind::Enter { function, inherited, .. } => {
+        EventKind::Enter { function, return_address, inherited, .. } => {
             let name = reading::function_name(trace, function);
-            if inherited { format!("{name} (inherited)") } else { name }
+            if inherited {
+                return format!("{name} (inherited)");
+            }
+            let Event { pid, time_ns, .. } = placed.event;
+            let origin = nodes.of_call(pid, time_ns, return_address, function).short();
+            origin.map_or(name.clone(), |origin| format!("{name} from {origin}"))
         }
         EventKind::Leave { function, end, crosses_gap, .. } => {
             let name = reading::function_name(trace, function);

@@ -1,9 +1,10 @@
 //! The JSON of `scope report`. Its names are a contract: fields are added, never renamed or removed.
 
-use scope_store::Trace;
+use scope_source::NodeId;
 use scope_timeline::{FunctionProfile, Profile, ThreadProfile};
 use serde::Serialize;
 
+use crate::commands::nodes::Nodes;
 use crate::commands::reading;
 
 /// The document. Times are in ns; what is not known is null.
@@ -42,6 +43,8 @@ struct Function<'a> {
     module: Option<&'a str>,
     file: Option<&'a str>,
     line: Option<u32>,
+    /// Its node; null where that is not known.
+    node_id: Option<NodeId>,
     #[serde(flatten)]
     numbers: Numbers,
     /// With `--by-thread`: the share of each thread.
@@ -82,7 +85,8 @@ struct Numbers {
 
 impl<'a> Report<'a> {
     /// The document of a profile whose functions are in the order to show, `limit` at most.
-    pub fn new(trace: &'a Trace, profile: &'a Profile, limit: usize) -> Self {
+    pub fn new(nodes: &Nodes<'a>, profile: &'a Profile, limit: usize) -> Self {
+        let trace = nodes.trace();
         let shown = profile.functions.len().min(limit);
         Self {
             trace: trace.path().display().to_string(),
@@ -92,7 +96,7 @@ impl<'a> Report<'a> {
             threads: profile.threads.iter().map(ThreadRow::new).collect(),
             functions: profile.functions[..shown]
                 .iter()
-                .map(|function| Function::new(trace, profile, function))
+                .map(|function| Function::new(nodes, profile, function))
                 .collect(),
             functions_not_shown: profile.functions.len() - shown,
         }
@@ -117,7 +121,8 @@ impl<'a> ThreadRow<'a> {
 }
 
 impl<'a> Function<'a> {
-    fn new(trace: &'a Trace, profile: &'a Profile, function: &FunctionProfile) -> Self {
+    fn new(nodes: &Nodes<'a>, profile: &'a Profile, function: &FunctionProfile) -> Self {
+        let trace = nodes.trace();
         let known = reading::function(trace, function.id);
         let threads = super::shares(profile, function.id)
             .map(|(thread, share)| Share {
@@ -134,6 +139,7 @@ impl<'a> Function<'a> {
             module: known.and_then(|known| reading::module_path(trace, known)),
             file: known.and_then(|known| known.file.as_deref()),
             line: known.and_then(|known| known.line),
+            node_id: nodes.of_function(function.id),
             numbers: Numbers::new(function),
             threads,
         }

@@ -9,7 +9,7 @@ use scope_timeline::{FunctionProfile, Profile, ThreadProfile};
 use crate::commands::reading;
 use crate::output::style;
 use crate::output::table::{Align, Table, terminal_width};
-use crate::output::units::{count, counted, duration};
+use crate::output::units::{self, count, counted, duration};
 
 /// Writes the report of a profile whose functions are in the order to show, `limit` at most.
 pub fn write(
@@ -84,20 +84,30 @@ fn functions(trace: &Trace, profile: &Profile, functions: &[FunctionProfile]) ->
         ("p90", Align::Right),
         ("p99", Align::Right),
         ("max", Align::Right),
+        ("where", Align::Left),
         ("function", Align::Left),
     ])
     // From the one that is missed least.
-    .give_way(&["p90", "off-CPU", "p50", "on-CPU"]);
+    .give_way(&["where", "p90", "off-CPU", "p50", "on-CPU"]);
     for function in functions {
-        table.row(row(function, reading::function_name(trace, function.id)));
+        let place = declared(trace, function);
+        table.row(row(function, place, reading::function_name(trace, function.id)));
         for (thread, share) in super::shares(profile, function.id) {
-            table.row(row(share, format!("  {} {}", thread.tid, thread.name)));
+            let name = format!("  {} {}", thread.tid, thread.name);
+            table.row(row(share, String::new(), name));
         }
     }
     table
 }
 
-fn row(function: &FunctionProfile, name: String) -> Vec<String> {
+/// End of the path and line of a declaration.
+fn declared(trace: &Trace, function: &FunctionProfile) -> String {
+    let known = reading::function(trace, function.id);
+    let place = known.and_then(|known| known.file.as_deref().zip(known.line));
+    place.map_or_else(String::new, |(file, line)| units::place(file, line))
+}
+
+fn row(function: &FunctionProfile, place: String, name: String) -> Vec<String> {
     let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration);
     let durations = &function.durations;
     vec![
@@ -110,6 +120,7 @@ fn row(function: &FunctionProfile, name: String) -> Vec<String> {
         time(durations.quantile_ns(0.9)),
         time(durations.quantile_ns(0.99)),
         time(durations.max_ns()),
+        place,
         name,
     ]
 }

@@ -4,10 +4,10 @@
 //! number of events.
 
 use super::questions::Answers;
-use super::sample::millis;
 use super::synthetic::Written;
-use super::table::{aligned, short};
 use crate::bench::results::Results;
+use crate::bench::sample::millis;
+use crate::bench::table::{aligned, short};
 
 /// A name and a number.
 type Named = (String, f64);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::sample::timed;
+use crate::bench::sample::timed;
 use crate::project::shown;
 
 /// A command that ended well.

@@ -9,7 +9,7 @@ use scope_model::FunctionId;
 use scope_store::{Direction, Trace};
 use scope_timeline::{Cursor, Outcome, SearchOptions, Timeline};
 
-use super::sample::{Times, timed};
+use crate::bench::sample::{Times, timed};
 
 /// What no index knows of, and no call fits.
 const CONDITION: &str = "duration>10h";

@@ -14,11 +14,9 @@ pub mod memory;
 mod peers;
 mod questions;
 mod real;
-mod sample;
 mod states;
 mod steps;
 mod synthetic;
-mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,9 +9,9 @@ use scope_store::Trace;
 use scope_timeline::Timeline;
 
 use super::finds::{self, RareTimes};
-use super::sample::{Times, timed};
 use super::states;
 use super::steps::{self, StepTimes};
+use crate::bench::sample::{Times, timed};
 
 /// How much is asked.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use scope_store::Trace;
 use scope_timeline::Timeline;
 
 use super::questions::{Effort, Span};
-use super::sample::{Times, scatter, timed};
+use crate::bench::sample::{Times, scatter, timed};
 
 /// With the files in the page cache and the trace open, as a person has it who looks around.
 pub fn warm(timeline: &Timeline<'_>, effort: Effort) -> Result<Times> {

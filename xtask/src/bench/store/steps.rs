@@ -10,7 +10,7 @@ use scope_store::Direction;
 use scope_timeline::{Cursor, Move, Outcome, Timeline};
 
 use super::questions::{Effort, Span};
-use super::sample::{Times, scatter, timed};
+use crate::bench::sample::{Times, scatter, timed};
 
 /// A kind of step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,10 +18,10 @@ use scope_timeline::Timeline;
 use super::commands::{self, ask};
 use super::generator::START_NS;
 use super::questions::read_all;
-use super::sample::{millis, timed};
 use super::synthetic::{self, bytes_of};
-use super::table::Rows;
 use crate::bench::results::Results;
+use crate::bench::sample::{millis, timed};
+use crate::bench::table::Rows;
 use crate::project::which;
 
 /// Events that are also written as Chrome's JSON: parsing more takes too long.

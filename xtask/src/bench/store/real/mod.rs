@@ -21,10 +21,10 @@ use super::answers;
 use super::commands::{self, ask};
 use super::peers;
 use super::questions::{self, Effort};
-use super::sample::millis;
 use super::synthetic::bytes_of;
-use super::table::Rows;
 use crate::bench::results::Results;
+use crate::bench::sample::millis;
+use crate::bench::table::Rows;
 use crate::project::{is_root, output, run, which};
 use program::Program;
 
