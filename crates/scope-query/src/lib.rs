@@ -13,11 +13,13 @@
 
 mod answer;
 mod blocks;
+mod code;
 mod error;
 mod filter;
 mod format;
 mod functions;
 mod literals;
+mod notes;
 mod provider;
 mod rows;
 mod session;

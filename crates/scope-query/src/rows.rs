@@ -173,6 +173,11 @@ impl Rows {
         }
     }
 
+    /// Whether a column is asked for, to be shown or to filter by.
+    pub(crate) fn asks_for(&self, names: &[&str]) -> bool {
+        self.wanted.asks_for(names)
+    }
+
     /// Whether a batch is full.
     pub(crate) fn are_enough(&self) -> bool {
         self.rows >= BATCH || self.is_done()

@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::answer::{Answer, Limits, Stop};
 use crate::literals::TimeLiterals;
+use crate::notes::Notes;
 use crate::provider::{Provider, Table};
 use crate::rows::Column;
 use crate::source::{Bookmark, Source};
@@ -100,6 +101,7 @@ pub struct Session {
     runtime: Arc<Runtime>,
     options: Options,
     stop: Stop,
+    notes: Notes,
 }
 
 impl fmt::Debug for Session {
@@ -115,7 +117,9 @@ impl Session {
     ///
     /// What opening a trace gives; [`QueryError::Start`].
     pub fn open(inputs: Vec<Input>, options: Options) -> Result<Self, QueryError> {
-        let sources = inputs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let notes = Notes::default();
+        let sources =
+            inputs.iter().map(|input| open(input, &notes)).collect::<Result<Vec<_>, _>>()?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))
             .thread_name("query")
@@ -131,6 +135,7 @@ impl Session {
             runtime: Arc::new(runtime),
             options,
             stop: Stop::default(),
+            notes,
         };
         session.register()?;
         Ok(session)
@@ -165,6 +170,13 @@ impl Session {
         self.stop.clone()
     }
 
+    /// What was left out of answers since the last time this was asked, and why: for a person, each
+    /// once. Complete when an answer is.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.take()
+    }
+
     /// The tables.
     #[must_use]
     pub fn tables(&self) -> Vec<TableInfo> {
@@ -190,7 +202,7 @@ impl Session {
         let known = self.sources.iter().zip(&self.inputs);
         let anew = |(source, input): (&Arc<Source>, &Input)| match source.trace.is_complete() {
             true => Ok(Arc::clone(source)),
-            false => open(input),
+            false => open(input, &self.notes),
         };
         self.sources = known.map(anew).collect::<Result<Vec<_>, QueryError>>()?.into();
         self.register()
@@ -212,10 +224,10 @@ impl Session {
     }
 }
 
-fn open(input: &Input) -> Result<Arc<Source>, QueryError> {
+fn open(input: &Input, notes: &Notes) -> Result<Arc<Source>, QueryError> {
     let trace = Trace::open(&input.path)?;
     let bookmarks = (input.bookmarks)(&trace);
-    Ok(Arc::new(Source::new(input.name.as_str().into(), trace, bookmarks)))
+    Ok(Arc::new(Source::new(input.name.as_str().into(), trace, bookmarks, notes.clone())))
 }
 
 fn context(options: Options) -> Result<SessionContext, QueryError> {

@@ -6,6 +6,8 @@ use scope_store::Trace;
 use scope_timeline::{Profile, ProfileOptions, profile};
 
 use crate::QueryError;
+use crate::code::Code;
+use crate::notes::Notes;
 
 /// A moment of a trace that somebody gave a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +26,28 @@ pub struct Bookmark {
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: Arc<str>,
-    pub(crate) trace: Trace,
+    pub(crate) trace: Arc<Trace>,
     pub(crate) bookmarks: Vec<Bookmark>,
     /// Made when it is first asked for.
     profile: OnceLock<Profile>,
+    code: Code,
 }
 
 impl Source {
-    pub(crate) fn new(name: Arc<str>, trace: Trace, bookmarks: Vec<Bookmark>) -> Self {
-        Self { name, trace, bookmarks, profile: OnceLock::new() }
+    pub(crate) fn new(
+        name: Arc<str>,
+        trace: Trace,
+        bookmarks: Vec<Bookmark>,
+        notes: Notes,
+    ) -> Self {
+        let trace = Arc::new(trace);
+        let code = Code::of(&trace, &name, notes);
+        Self { name, trace, bookmarks, profile: OnceLock::new(), code }
+    }
+
+    /// The code behind the trace. Nothing of it is read before it is asked for something.
+    pub(crate) fn code(&self) -> &Code {
+        &self.code
     }
 
     /// A time of the trace since its start, ns.

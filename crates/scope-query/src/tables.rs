@@ -5,6 +5,7 @@
 
 pub(crate) mod bookmarks;
 pub(crate) mod calls;
+pub(crate) mod code;
 pub(crate) mod events;
 pub(crate) mod functions;
 pub(crate) mod gaps;
@@ -30,6 +31,12 @@ pub(crate) fn all() -> Vec<Arc<dyn Table>> {
         Arc::new(gaps::Gaps),
         Arc::new(functions::Functions),
         Arc::new(modules::Modules),
+        Arc::new(code::BySource(code::nodes::Nodes)),
+        Arc::new(code::BySource(code::cfg_edges::CfgEdges)),
+        Arc::new(code::BySource(code::dfg_edges::DfgEdges)),
+        Arc::new(code::call_edges::CallEdges),
+        Arc::new(code::BySource(code::patterns::Patterns)),
+        Arc::new(code::lines::Lines),
         Arc::new(bookmarks::Bookmarks),
     ]
 }

@@ -3,7 +3,8 @@
 mod prompt;
 mod text;
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +21,9 @@ use super::bookmarks::Kept;
 use crate::cli::{self, QueryArgs, QueryFormat};
 use crate::output;
 
+/// Status of a program that SIGINT ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 /// Runs the statement, or those that are typed.
 pub fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let (traces, statement) = split(&args.arguments);
@@ -33,7 +37,13 @@ pub fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
             if binary && args.output.is_none() && io::stdout().is_terminal() {
                 bail!("a terminal cannot show this format; give a file with -o FILE");
             }
-            answer(&mut session, &statement, limits, format, args.output.as_deref())?;
+            match answer(&mut session, &statement, limits, format, args.output.as_deref()) {
+                Err(error) if was_stopped(&error) => {
+                    output::error(&error);
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                answered => answered?,
+            };
         }
         None if args.output.is_some() => {
             let message = "there is no statement whose answer -o could take";
@@ -130,6 +140,20 @@ fn answer(
     format: QueryFormat,
     file: Option<&Path>,
 ) -> anyhow::Result<u64> {
+    let answered = answered(session, statement, limits, format, file);
+    for note in session.notes() {
+        log::warn!("{note}");
+    }
+    answered
+}
+
+fn answered(
+    session: &mut Session,
+    statement: &str,
+    limits: Limits,
+    format: QueryFormat,
+    file: Option<&Path>,
+) -> anyhow::Result<u64> {
     let answer = session.run(statement, limits).map_err(told)?;
     let format = match format {
         QueryFormat::Table => None,
@@ -145,17 +169,33 @@ fn answer(
             Some(format) => data(answer, format, io::stdout()),
         };
     };
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    let rows = match format {
+    let cannot = || format!("cannot write {}", path.display());
+    let write = |file: File| match format {
         // Colours are for terminals.
         None => text::write(answer, &mut BufWriter::new(StripStream::new(file))).map_err(told),
         Some(format) => data(answer, format, file),
     };
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        // A pipe or a device: there is nothing to replace.
+        return write(OpenOptions::new().write(true).open(path).with_context(cannot)?);
+    }
+    // Half an answer is none: a file has its name once it is whole.
+    let mut partial = OsString::from(path);
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let rows = write(File::create(&partial).with_context(cannot)?).and_then(|rows| {
+        fs::rename(&partial, path).with_context(cannot)?;
+        Ok(rows)
+    });
     if rows.is_err() {
-        // Half an answer is none.
-        let _ = fs::remove_file(path);
+        // The error is what counts; that the rest stays is a smaller one.
+        let _ = fs::remove_file(&partial);
     }
     rows
+}
+
+fn was_stopped(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<QueryError>(), Some(QueryError::Stopped))
 }
 
 /// Writes an answer for other programs.

@@ -7,10 +7,11 @@ use scope_timeline::Timeline;
 
 use super::argument::{Argument, Asked};
 use crate::QueryError;
+use crate::code::Sites;
 use crate::provider::{Small, Table};
 use crate::rows::{Column, Rows};
 use crate::source::Source;
-use crate::tables::calls::{Below, COLUMNS, Calls, row};
+use crate::tables::calls::{Below, COLUMNS, Calls, PLACED, row};
 
 pub(crate) fn register(context: &SessionContext, asked: &Asked) {
     asked.register(context, "callers", |argument, source| above(argument, source, true));
@@ -58,6 +59,7 @@ impl Small for Above {
 
     fn fill(&self, source: &Source, rows: &mut Rows) -> Result<(), QueryError> {
         let timeline = Timeline::new(&source.trace);
+        let mut sites = rows.asks_for(PLACED).then(Sites::default);
         for id in &self.ids {
             let view = match timeline.call(*id, 0) {
                 // Of a flight recording that dropped its begin.
@@ -82,7 +84,7 @@ impl Small for Above {
                     callees: view.callees,
                 }),
             };
-            row.give(source, rows);
+            row.give(source, &mut sites, rows);
         }
         Ok(())
     }

@@ -58,7 +58,13 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("return_value", Type::Bits, "the raw register, where it returned"),
     column("return_address", Type::Bits, "the call site; 0 after a tail call"),
     column("end_event", Type::Int, "number of the event that ended it"),
+    column("call_node_id", Type::Word, "the call expression it was made by: `nodes.id`"),
+    column("call_file", Type::Word, "source of that expression"),
+    column("call_line", Type::Int, "its line"),
 ];
+
+/// What takes looking into the code.
+pub(crate) const PLACED: &[&str] = &["call_node_id", "call_file", "call_line"];
 
 /// What takes following every event of a thread.
 const ACCOUNTED: &[&str] = &["self_time", "on_cpu", "off_cpu", "runnable", "blocked", "callees"];
@@ -113,6 +119,7 @@ impl Table for Calls {
             range.end = last.map_or(range.end, |last| range.end.min(last + 1));
         }
         let accounts = wanted.asks_for(ACCOUNTED);
+        let places = wanted.asks_for(PLACED);
         let functions = wanted.filter.numbers(row::FUNCTION).filter(|_| !accounts);
         let jumps = functions.is_some();
         if !jumps {
@@ -142,8 +149,7 @@ impl Table for Calls {
                     functions: functions.clone(),
                 },
                 blocks,
-                accounts,
-                jumps,
+                needs: reader::Needs { accounts, places, jumps },
             }));
         }
         Ok(made)
@@ -155,19 +161,12 @@ struct Part {
     source: Arc<Source>,
     choice: reader::Choice,
     blocks: Vec<usize>,
-    accounts: bool,
-    jumps: bool,
+    needs: reader::Needs,
 }
 
 impl Partition for Part {
     fn read(&self) -> Result<Box<dyn Reading>, QueryError> {
         let (source, choice) = (Arc::clone(&self.source), self.choice.clone());
-        Ok(Box::new(reader::Reader::new(
-            source,
-            choice,
-            self.blocks.clone(),
-            self.accounts,
-            self.jumps,
-        )))
+        Ok(Box::new(reader::Reader::new(source, choice, self.blocks.clone(), self.needs)))
     }
 }

@@ -11,6 +11,7 @@ use super::ending;
 use super::row::Row;
 use crate::QueryError;
 use crate::blocks::Feed;
+use crate::code::Sites;
 use crate::provider::Reading;
 use crate::rows::Rows;
 use crate::source::Source;
@@ -42,6 +43,17 @@ impl Choice {
     }
 }
 
+/// What is needed of the calls besides their begin and end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs {
+    /// How their time was spent.
+    pub(crate) accounts: bool,
+    /// Where they were made.
+    pub(crate) places: bool,
+    /// Blocks that are left out may have events of threads that matter.
+    pub(crate) jumps: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Reader {
     source: Arc<Source>,
@@ -53,6 +65,7 @@ pub(crate) struct Reader {
     state: Option<(State, usize)>,
     feed: Feed,
     accounts: Option<Accounts>,
+    sites: Option<Sites>,
     /// Blocks that are left out may have events of threads that matter.
     jumps: bool,
 }
@@ -62,12 +75,13 @@ impl Reader {
         source: Arc<Source>,
         choice: Choice,
         blocks: Vec<usize>,
-        accounts: bool,
-        jumps: bool,
+        needs: Needs,
     ) -> Self {
-        let accounts = accounts.then(Accounts::default);
+        let accounts = needs.accounts.then(Accounts::default);
+        let sites = needs.places.then(Sites::default);
         let feed = Feed::default();
-        Self { source, choice, blocks, next: 0, state: None, feed, accounts, jumps }
+        let jumps = needs.jumps;
+        Self { source, choice, blocks, next: 0, state: None, feed, accounts, sites, jumps }
     }
 
     fn read(&mut self, block: usize, rows: &mut Rows) -> Result<(), QueryError> {
@@ -89,7 +103,7 @@ impl Reader {
                 };
                 for (tid, id) in chosen(&before, &self.choice) {
                     if !is_open(tid, id) {
-                        find(&self.source, tid, id, next, rows)?;
+                        find((&self.source, &mut self.sites), tid, id, next, rows)?;
                     }
                 }
             }
@@ -98,8 +112,13 @@ impl Reader {
         let Some((state, next)) = &mut self.state else { return Ok(()) };
         *next = block + 1;
         let (first, events) = self.feed.read(trace, block)?;
-        let mut step =
-            Step { source: &self.source, choice: &self.choice, accounts: &mut self.accounts, rows };
+        let mut step = Step {
+            source: &self.source,
+            choice: &self.choice,
+            accounts: &mut self.accounts,
+            sites: &mut self.sites,
+            rows,
+        };
         for (event, number) in events.iter().zip(first..) {
             step.see(number, event, state);
         }
@@ -111,14 +130,19 @@ impl Reader {
         let Some((state, next)) = &mut self.state else { return Ok(()) };
         if self.accounts.is_none() {
             for (tid, id) in chosen(state, &self.choice) {
-                find(&self.source, tid, id, *next, rows)?;
+                find((&self.source, &mut self.sites), tid, id, *next, rows)?;
             }
             return Ok(());
         }
         let end_ns = self.source.end_ns()?;
         let threads = state.sorted_threads();
-        let mut step =
-            Step { source: &self.source, choice: &self.choice, accounts: &mut self.accounts, rows };
+        let mut step = Step {
+            source: &self.source,
+            choice: &self.choice,
+            accounts: &mut self.accounts,
+            sites: &mut self.sites,
+            rows,
+        };
         for thread in threads {
             step.pass(thread.tid, Some(thread), end_ns);
             step.close(thread, 0, None, end_ns);
@@ -175,7 +199,7 @@ fn chosen(state: &State, choice: &Choice) -> Vec<(Tid, u64)> {
 
 /// Gives a call that is open before a block.
 fn find(
-    source: &Source,
+    (source, sites): (&Source, &mut Option<Sites>),
     tid: Tid,
     id: u64,
     from: usize,
@@ -196,7 +220,7 @@ fn find(
         end_ns,
         account: None,
     };
-    row.give(source, rows);
+    row.give(source, sites, rows);
     Ok(())
 }
 
@@ -205,6 +229,7 @@ struct Step<'a> {
     source: &'a Source,
     choice: &'a Choice,
     accounts: &'a mut Option<Accounts>,
+    sites: &'a mut Option<Sites>,
     rows: &'a mut Rows,
 }
 
@@ -296,8 +321,11 @@ impl Step<'_> {
         let parent = below.last().map(|call| call.id);
         if self.choice.takes(tid, &call, parent) {
             let depth = below.len();
-            Row { call, parent, depth, tid, pid, end, end_ns, account }
-                .give(self.source, self.rows);
+            Row { call, parent, depth, tid, pid, end, end_ns, account }.give(
+                self.source,
+                self.sites,
+                self.rows,
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 use scope_model::{CallEnd, Event, EventKind, OpenCall, Pid, Tid};
 use scope_timeline::RunTimes;
 
+use crate::code::Sites;
 use crate::rows::{Cell, Rows};
 use crate::source::Source;
 
@@ -36,7 +37,9 @@ pub(crate) struct Account {
 }
 
 impl Row {
-    pub(crate) fn give(&self, source: &Source, rows: &mut Rows) {
+    pub(crate) fn give(&self, source: &Source, sites: &mut Option<Sites>, rows: &mut Rows) {
+        let site = sites.as_mut().map(|sites| sites.of(source.code(), self.pid, &self.call));
+        let site = site.as_deref();
         let Self { call, account, .. } = self;
         let left_in_gap = matches!(
             self.end,
@@ -75,7 +78,10 @@ impl Row {
                 None => Cell::Null,
             },
             19 => Cell::Bits(call.return_address),
-            _ => Cell::count_if(self.end.map(|(number, _)| number)),
+            20 => Cell::count_if(self.end.map(|(number, _)| number)),
+            21 => Cell::text_if(site.and_then(|site| site.node_id.as_deref())),
+            22 => Cell::text_if(site.and_then(|site| site.file.as_deref())),
+            _ => Cell::count_if(site.and_then(|site| site.line).map(u64::from)),
         });
     }
 
