@@ -23,5 +23,7 @@ mod processes;
 mod recovery;
 mod safety;
 mod start;
+mod terminal;
 mod time;
+mod tour;
 mod unwinding;

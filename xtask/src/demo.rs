@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: traces a small order service for two seconds and shows the report.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,15 @@ const WORKLOAD: &str = "tests/workloads/demo";
 
 /// Runs the demo.
 pub fn demo() -> Result<()> {
+    let (scope, trace) = recorded()?;
+    println!();
+    run(Command::new(&scope).arg("report").arg(&trace).args(["--limit", "15"]))?;
+    println!("{}", closer_look(&scope, &trace));
+    Ok(())
+}
+
+/// Builds scope and the workload and records that; where both are, scope and the trace.
+pub fn recorded() -> Result<(PathBuf, PathBuf)> {
     eprintln!("building scope and the workload");
     // Without SQL, whose engine takes longer to build than the demo takes.
     let lean = ["--package", "tracer-user", "--no-default-features"];
@@ -29,11 +38,7 @@ pub fn demo() -> Result<()> {
     remove(&trace)?;
     let workload = Workload::start(&target.join("demo/release/demo"))?;
     record(&scope, workload.child.id(), &trace)?;
-    drop(workload);
-    println!();
-    run(Command::new(&scope).arg("report").arg(&trace).args(["--limit", "15"]))?;
-    println!("{}", closer_look(&scope, &trace));
-    Ok(())
+    Ok((scope, trace))
 }
 
 fn record(scope: &Path, pid: u32, trace: &Path) -> Result<()> {
@@ -75,6 +80,7 @@ fn closer_look(scope: &Path, trace: &Path) -> String {
     let (scope, trace) = (short(scope), short(trace));
     format!(
         "\nThe trace is in {trace}. To look closer:\n\
+         \n  {scope} replay {trace}                     walk through it in the terminal (docs/tour.md)\
          \n  {scope} report {trace} --sort self         what keeps the CPU busy\
          \n  {scope} report {trace} --sort off-cpu      what waits\
          \n  {scope} report {trace} --by-thread         who does it\

@@ -12,6 +12,7 @@ mod sample;
 mod series;
 mod store;
 mod table;
+mod tui;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -52,6 +53,13 @@ enum Bench {
     /// Part of `store`: prints the memory that the questions take, in KiB.
     #[command(hide = true)]
     StoreMemory(store::memory::Options),
+    /// How long a frame of the UI takes, how soon it is there, its memory; beside uftrace's.
+    Tui {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: tui::Options,
+    },
 }
 
 /// What every bench takes.
@@ -68,7 +76,9 @@ struct Common {
 /// Runs a bench.
 pub fn run(options: &Options) -> Result<()> {
     // What these benches time runs in this process, and `cargo xtask` is not optimised.
-    if cfg!(debug_assertions) && matches!(options.bench, Bench::Store { .. } | Bench::Code { .. }) {
+    let inside =
+        matches!(options.bench, Bench::Store { .. } | Bench::Code { .. } | Bench::Tui { .. });
+    if cfg!(debug_assertions) && inside {
         return project::run(
             Command::new(env!("CARGO"))
                 .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
@@ -79,6 +89,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Capture(common) => (capture::run(common.rounds)?, common),
         Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
         Bench::Code { common, options } => (code::run(options, common.rounds)?, common),
+        Bench::Tui { common, options } => (tui::run(options, common.rounds)?, common),
         Bench::CodeIndex(options) => return code::index::run(options),
         Bench::StoreMemory(options) => return store::memory::run(options),
     };

@@ -16,7 +16,7 @@ mod questions;
 mod real;
 mod states;
 mod steps;
-mod synthetic;
+pub(super) mod synthetic;
 
 use std::fs;
 use std::path::{Path, PathBuf};
