@@ -14,6 +14,7 @@ mod json;
 mod list;
 mod pack;
 mod query;
+mod replay;
 mod report;
 mod step;
 mod usage;

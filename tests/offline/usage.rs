@@ -150,6 +150,7 @@ fn every_command_has_help_with_an_example() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in [
         "trace",
+        "replay",
         "report",
         "dump",
         "at",

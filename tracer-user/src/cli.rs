@@ -57,6 +57,8 @@ pub enum Color {
 pub enum Command {
     /// Record a running process or a command.
     Trace(TraceArgs),
+    /// Look at a trace in the terminal, also while it is recorded.
+    Replay(ReplayArgs),
     /// Say where the time went: calls and times of every function and thread.
     Report(ReportArgs),
     /// Show one function with those that called it and those it called.
@@ -243,6 +245,18 @@ pub enum Returns {
     Probe,
     /// Not at all: calls are counted, not timed.
     None,
+}
+
+/// Arguments of `scope replay`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: scope replay 1234.scope\n\nPress ? in it for its keys.")]
+pub struct ReplayArgs {
+    /// The trace.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub trace: PathBuf,
+    /// Where you were, breakpoints and layout are kept under this name; your user name unless said.
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
 }
 
 /// Arguments of `scope report`.

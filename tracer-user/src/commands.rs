@@ -28,6 +28,7 @@ pub mod query;
 #[path = "commands/no_query.rs"]
 pub mod query;
 mod reading;
+pub mod replay;
 pub mod report;
 pub mod source;
 pub mod step;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Trace(args) => trace::run(args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Diff(args) => diff::run(&args),

@@ -51,6 +51,12 @@ impl CallDurations {
         Some(highest_of(usize::from(*bucket)).min(self.max_ns))
     }
 
+    /// Calls by duration, ascending: the longest duration of a bucket, ns, and the calls in it. Empty
+    /// buckets are left out.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.counts.iter().map(|(bucket, count)| (highest_of(usize::from(*bucket)), *count))
+    }
+
     /// Adds what another segment counted.
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;
@@ -137,6 +143,10 @@ impl Durations {
             self.functions.push((function, CallDurations::default()));
         }
         &mut self.functions[at].1
+    }
+
+    pub(crate) fn all(&self) -> &[(FunctionId, CallDurations)] {
+        &self.functions
     }
 
     pub(crate) fn of(&self, function: FunctionId) -> Option<&CallDurations> {

@@ -80,6 +80,30 @@ impl Trace {
         Ok(durations)
     }
 
+    /// How long calls took, of every function that was called in the snapshot, by id. Costs no more
+    /// than [`Trace::durations`] of one.
+    ///
+    /// # Errors
+    ///
+    /// Damage to what it reads.
+    pub fn durations_of_all(&self) -> Result<Vec<(FunctionId, CallDurations)>, StoreError> {
+        let mut sum: BTreeMap<FunctionId, CallDurations> = BTreeMap::new();
+        let mut add = |durations: &Durations| {
+            for (function, of) in durations.all() {
+                sum.entry(*function).or_default().add(of);
+            }
+        };
+        for (segment, view) in self.segments().iter().enumerate() {
+            match &view.handle {
+                Handle::Sealed(reader) => {
+                    add(&reader.decode(Kind::Durations, 0, Durations::decode)?);
+                }
+                Handle::Hot(_) => self.with_summary(segment, |summary| add(&summary.durations))?,
+            }
+        }
+        Ok(sum.into_iter().collect())
+    }
+
     /// All gaps of the snapshot, in stored order.
     ///
     /// # Errors

@@ -271,7 +271,13 @@ impl<'t> Timeline<'t> {
         Err(self.no_such_event(moment)?)
     }
 
-    pub(crate) fn check_interrupt(&self) -> Result<(), TimelineError> {
+    /// Fails once the flag of [`Timeline::interruptible`] is set: for callers whose own work over the
+    /// trace should end with it.
+    ///
+    /// # Errors
+    ///
+    /// [`TimelineError::Interrupted`].
+    pub fn check_interrupt(&self) -> Result<(), TimelineError> {
         match self.interrupt {
             Some(flag) if flag.load(Ordering::Relaxed) => Err(TimelineError::Interrupted),
             _ => Ok(()),

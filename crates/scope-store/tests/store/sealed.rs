@@ -142,6 +142,14 @@ fn check_told(trace: &Trace, events: &[Event]) {
     let calls: u64 = (0..9).map(|id| trace.durations(FunctionId(id)).unwrap().calls).sum();
     let made = |event: &&Event| matches!(event.kind, EventKind::Enter { inherited: false, .. });
     assert_eq!(calls, events.iter().filter(made).count() as u64);
+    let mut all = trace.durations_of_all().unwrap();
+    for (function, durations) in &all {
+        assert_eq!(*durations, trace.durations(*function).unwrap());
+        let counted: u64 = durations.buckets().map(|(_, count)| u64::from(count)).sum();
+        assert_eq!(counted, durations.count());
+    }
+    all.dedup_by_key(|(function, _)| *function);
+    assert_eq!(all.iter().map(|(_, durations)| durations.calls).sum::<u64>(), calls);
 }
 
 fn check_all(trace: &Trace, events: &[Event]) {

@@ -1,0 +1,162 @@
+//! The calls of a function, slowest first: in slices, since it reads every block that has one.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use scope_model::{CallEnd, EventKind, FunctionId, State, Tid};
+use scope_store::{BlockFilter, Direction};
+use scope_timeline::{Timeline, TimelineError};
+
+/// Calls that are kept.
+pub const MOST: usize = 500;
+
+/// One call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Execution {
+    /// How long it took, ns; `None` where that is not known exactly, or not yet: those come last.
+    pub duration_ns: Option<u64>,
+    /// Its id.
+    pub id: u64,
+    /// Its thread.
+    pub tid: Tid,
+    /// When it began, ns.
+    pub entered_ns: u64,
+}
+
+/// The slowest calls of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Executions {
+    /// Which function.
+    pub function: FunctionId,
+    /// The calls, slowest first, at most [`MOST`]; after them those that are open at the end.
+    pub calls: Vec<Execution>,
+    /// Calls, all of them.
+    pub count: u64,
+}
+
+/// The search for them, which owns no part of the trace: it goes on over a later snapshot, from where
+/// it ended over an earlier one.
+#[derive(Clone, Debug)]
+pub struct Job {
+    function: FunctionId,
+    /// Event to go on from.
+    next: u64,
+    slowest: BinaryHeap<Reverse<Execution>>,
+    count: u64,
+    /// State after the last block that was read.
+    state: Option<State>,
+    /// Calls that are open at the end.
+    open: Vec<Execution>,
+}
+
+impl Job {
+    /// Before the first event.
+    #[must_use]
+    pub fn new(function: FunctionId) -> Self {
+        Self {
+            function,
+            next: 0,
+            slowest: BinaryHeap::new(),
+            count: 0,
+            state: None,
+            open: Vec::new(),
+        }
+    }
+
+    /// The function.
+    #[must_use]
+    pub fn function(&self) -> FunctionId {
+        self.function
+    }
+
+    /// Reads at most so many blocks; returns whether more are left.
+    ///
+    /// # Errors
+    ///
+    /// [`TimelineError::Interrupted`], after which it may go on; what reading the trace gives.
+    pub fn go_on(
+        &mut self,
+        timeline: &Timeline<'_>,
+        most_blocks: usize,
+    ) -> Result<bool, TimelineError> {
+        let trace = timeline.trace();
+        self.next = self.next.max(timeline.start());
+        let Some(from) = trace.block_of_event(self.next)? else {
+            self.see_open(timeline)?;
+            return Ok(false);
+        };
+        let functions = [self.function];
+        let filter = BlockFilter { functions: Some(&functions), ..BlockFilter::default() };
+        let mut blocks = trace.blocks_with(filter, Direction::Forward, from);
+        for _ in 0..most_blocks {
+            timeline.check_interrupt()?;
+            let Some(number) = blocks.next().transpose()? else {
+                self.next = timeline.end()?;
+                self.see_open(timeline)?;
+                return Ok(false);
+            };
+            self.read(timeline, number)?;
+        }
+        Ok(true)
+    }
+
+    fn read(&mut self, timeline: &Timeline<'_>, number: usize) -> Result<(), TimelineError> {
+        let trace = timeline.trace();
+        let block = trace.block(number)?;
+        let first = block.info().first_event;
+        let mut state = match self.state.take().filter(|state| state.next_event() == first) {
+            Some(state) => state,
+            None => State::clone(&*trace.checkpoint(number)?),
+        };
+        for (event, number) in block.events().iter().zip(first..) {
+            let Some(call) = state.apply(number, event) else { continue };
+            let EventKind::Leave { end, crosses_gap, .. } = event.kind else { continue };
+            // Blocks of a growing trace become others: some of its events were seen before.
+            if number < self.next || call.function != self.function || call.inherited {
+                continue;
+            }
+            let exact = end == CallEnd::Returned && !crosses_gap && !call.crosses_gap;
+            self.take(Execution {
+                duration_ns: exact.then(|| event.time_ns.saturating_sub(call.entered_ns)),
+                id: call.id,
+                tid: event.tid,
+                entered_ns: call.entered_ns,
+            });
+        }
+        self.next = block.info().end_event();
+        self.state = Some(state);
+        Ok(())
+    }
+
+    fn see_open(&mut self, timeline: &Timeline<'_>) -> Result<(), TimelineError> {
+        self.open.clear();
+        for thread in timeline.state_at(timeline.end()?)?.sorted_threads() {
+            let calls = thread.stack.iter().filter(|call| call.function == self.function);
+            self.open.extend(calls.take(MOST).map(|call| Execution {
+                duration_ns: None,
+                id: call.id,
+                tid: thread.tid,
+                entered_ns: call.entered_ns,
+            }));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, execution: Execution) {
+        self.count += 1;
+        self.slowest.push(Reverse(execution));
+        if self.slowest.len() > MOST {
+            self.slowest.pop();
+        }
+    }
+
+    /// What it found so far.
+    #[must_use]
+    pub fn found(&self) -> Executions {
+        let mut calls: Vec<_> = self.slowest.iter().map(|Reverse(call)| *call).collect();
+        calls.sort_unstable_by(|a, b| (b.duration_ns, a.id).cmp(&(a.duration_ns, b.id)));
+        calls.extend(&self.open);
+        let count = self.count.saturating_add(self.open.len() as u64);
+        Executions { function: self.function, calls, count }
+    }
+}

@@ -1,0 +1,216 @@
+//! Text for a screen of cells: what a terminal may be told, how wide it is, and numbers with units.
+//!
+//! Names come from files nobody vouches for: control characters never reach the terminal, and a name
+//! of any length or width is cut to its place.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Longest name that is looked at as a whole: beyond it, only the beginning counts.
+const LONGEST: usize = 4_096;
+
+/// Text fit for a terminal: control characters, and those that change the direction of what follows,
+/// are replaced.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let text = &text[..text.floor_char_boundary(LONGEST)];
+    let replaced = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns { char::REPLACEMENT_CHARACTER } else { c }
+    };
+    text.chars().map(replaced).collect()
+}
+
+/// How many cells a text takes.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text cut to so many cells, the last of them `…` (or `~`) where something was cut off; never
+/// half of a wide character.
+#[must_use]
+pub fn cut(text: &str, cells: usize, ascii: bool) -> String {
+    if text.width() <= cells {
+        return text.to_owned();
+    }
+    let Some(room) = cells.checked_sub(1) else { return String::new() };
+    let mut out = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let wide = grapheme.width();
+        if used + wide > room {
+            break;
+        }
+        out.push_str(grapheme);
+        used += wide;
+    }
+    out.push(if ascii { '~' } else { '…' });
+    out
+}
+
+/// A name cut in its middle: of long paths of names, the last part says most.
+#[must_use]
+pub fn shorten(name: &str, cells: usize, ascii: bool) -> String {
+    if name.width() <= cells || cells < 12 {
+        return cut(name, cells, ascii);
+    }
+    let tail_room = cells * 2 / 3;
+    let mut tail: Vec<&str> = Vec::new();
+    let mut used = 0;
+    for grapheme in name.graphemes(true).rev() {
+        let wide = grapheme.width();
+        if used + wide > tail_room {
+            break;
+        }
+        tail.push(grapheme);
+        used += wide;
+    }
+    tail.reverse();
+    let mut out = cut(name, cells - used, ascii);
+    out.push_str(&tail.concat());
+    out
+}
+
+/// The text in exactly so many cells: cut, or filled with spaces.
+#[must_use]
+pub fn fit(text: &str, cells: usize, ascii: bool) -> String {
+    let mut out = cut(text, cells, ascii);
+    let used = out.width();
+    out.extend(std::iter::repeat_n(' ', cells.saturating_sub(used)));
+    out
+}
+
+/// The text at the right of so many cells.
+#[must_use]
+pub fn fit_right(text: &str, cells: usize, ascii: bool) -> String {
+    let out = cut(text, cells, ascii);
+    format!("{}{out}", " ".repeat(cells.saturating_sub(out.width())))
+}
+
+/// A duration in the unit that leaves one to three digits before the point: `812ns`, `1.23ms`.
+#[must_use]
+pub fn duration(ns: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000, "us"), (1_000_000, "ms"), (1_000_000_000, "s")];
+    if ns < 1_000 {
+        return format!("{ns}ns");
+    }
+    // A value that would round up to 1000 of its unit is shown in the next one.
+    for (unit, name) in UNITS {
+        let (value, digits) = three_digits(ns, unit);
+        if value < 1_000.0 {
+            return format!("{value:.digits$}{name}");
+        }
+    }
+    let seconds = ns / 1_000_000_000;
+    match seconds {
+        0..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+/// A duration that may not be known.
+#[must_use]
+pub fn known(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "?".to_owned(), duration)
+}
+
+/// A moment of a trace, relative to its start, to the nanosecond: `1.000000250s`. Given back after a
+/// `:` it is the same moment.
+#[must_use]
+pub fn moment(ns: i64) -> String {
+    let sign = if ns < 0 { "-" } else { "" };
+    let ns = ns.unsigned_abs();
+    format!("{sign}{}.{:09}s", ns / 1_000_000_000, ns % 1_000_000_000)
+}
+
+/// A moment with as many digits as tell moments apart that lie `step_ns` from each other.
+#[must_use]
+pub fn tick(ns: i64, step_ns: u64) -> String {
+    let digits = match step_ns {
+        1_000_000_000.. => 0,
+        _ => 9 - (step_ns.max(1).ilog10() as usize).min(9),
+    };
+    let sign = if ns < 0 { "-" } else { "" };
+    let ns = ns.unsigned_abs();
+    let (whole, fraction) = (ns / 1_000_000_000, format!("{:09}", ns % 1_000_000_000));
+    match digits {
+        0 => format!("{sign}{whole}s"),
+        _ => format!("{sign}{whole}.{}s", &fraction[..digits]),
+    }
+}
+
+/// A count with its digits in groups of three: `1,234,567`.
+#[must_use]
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `part` of `whole` in percent; `-` when there is no whole.
+#[must_use]
+pub fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    format!("{:.1}%", part as f64 * 100.0 / whole as f64)
+}
+
+/// `value / unit` rounded to three digits, and how many of them stand behind the point.
+fn three_digits(value: u64, unit: u64) -> (f64, usize) {
+    let scaled = value as f64 / unit as f64;
+    for (limit, digits) in [(10.0, 2), (100.0, 1)] {
+        let factor = 10_f64.powi(digits);
+        let rounded = (scaled * factor).round() / factor;
+        if rounded < limit {
+            return (rounded, digits as usize);
+        }
+    }
+    (scaled.round(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, duration, fit, moment, printable, shorten, tick, width};
+
+    #[test]
+    fn text_is_cut_at_whole_characters() {
+        assert_eq!(cut("server::parse", 20, false), "server::parse");
+        assert_eq!(cut("server::parse", 8, false), "server:…");
+        assert_eq!(cut("解析器", 4, false), "解…");
+        assert_eq!(cut("解析器", 5, true), "解析~");
+        assert_eq!(cut("abc", 0, false), "");
+        assert_eq!(fit("解析器", 4, false), "解… ");
+        for cells in 0..40 {
+            assert_eq!(width(&fit("a解b析c器👩‍👩‍👧e\u{301}", cells, false)), cells);
+        }
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_end() {
+        let name = "alloc::collections::btree::map::BTreeMap<K,V>::insert";
+        assert_eq!(shorten(name, 24, false), "alloc::…Map<K,V>::insert");
+        assert!(width(&shorten(&"解".repeat(300), 30, false)) <= 30);
+    }
+
+    #[test]
+    fn what_would_drive_the_terminal_is_replaced() {
+        assert_eq!(printable("a\x1b[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+
+    #[test]
+    fn times_have_the_digits_that_count() {
+        assert_eq!(duration(999_500), "1.00ms");
+        assert_eq!(moment(-5), "-0.000000005s");
+        assert_eq!(tick(1_250_000_000, 10_000_000), "1.25s");
+        assert_eq!(tick(1_250_000_017, 1), "1.250000017s");
+        assert_eq!(tick(-3_000_000_000, 1_000_000_000), "-3s");
+    }
+}
