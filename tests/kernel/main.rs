@@ -16,6 +16,7 @@ mod code;
 mod counts;
 mod errors;
 mod flight;
+mod live_ui;
 mod loss;
 mod places;
 mod processes;

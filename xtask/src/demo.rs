@@ -25,7 +25,9 @@ pub fn demo() -> Result<()> {
 /// the trace.
 pub fn recorded(workload: &Path) -> Result<(PathBuf, PathBuf)> {
     eprintln!("building scope and the workload");
-    run(cargo().args(["build", "--quiet", "--release", "--package", "tracer-user"]))?;
+    // Without SQL, whose engine takes longer to build than the demo takes.
+    let lean = ["--package", "tracer-user", "--no-default-features"];
+    run(cargo().args(["build", "--quiet", "--release"]).args(lean))?;
     let target = target_dir();
     run(cargo()
         .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])

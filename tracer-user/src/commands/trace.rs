@@ -454,7 +454,7 @@ async fn watch(
                         Ok(Exit::Signal) => {}
                         Ok(Exit::TerminalGone) if !args.ignore_hangup => break End::Signal(HUNG_UP),
                         Ok(Exit::Detached | Exit::TerminalGone) => {
-                            status = StatusLine::new(args.quiet);
+                            status.show(args.quiet);
                         }
                         Err(error) => break End::Failed(error),
                     }

@@ -49,6 +49,11 @@ impl StatusLine {
         self.shown = false;
     }
 
+    /// Shows what there is from now on, as a new line would.
+    pub fn show(&mut self, quiet: bool) {
+        self.shown = Self::new(quiet).shown;
+    }
+
     /// Shows the present numbers.
     pub fn update(&mut self, recording: &Recording) {
         if !self.shown {
