@@ -15,6 +15,10 @@ fn every_field_is_documented() {
     sample.text(&["bookmark", "sample.scope", "slow", "2.4ms"]);
     for (command, arguments) in [
         ("report", &["sample.scope", "--by-thread"] as &[&str]),
+        ("graph", &["sample.scope", "main"]),
+        ("diff", &["sample.scope", "sample.scope"]),
+        ("diff", &["sample.scope", "sample.scope", "--edges"]),
+        ("top", &["sample.scope"]),
         ("dump", &["sample.scope"]),
         ("at", &["sample.scope", "2.4ms"]),
         ("at", &["sample.scope", "--call", "2"]),

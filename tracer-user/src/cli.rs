@@ -5,6 +5,7 @@
 
 mod code;
 mod export;
+mod query;
 pub mod values;
 
 use std::ffi::OsString;
@@ -22,6 +23,9 @@ use crate::record::trigger::Condition;
 
 pub use code::{CodeArgs, CodeFormat, CodeView, SourceArgs};
 pub use export::{ExportArgs, ExportFormat, ExportTime, ExportTo};
+#[cfg(feature = "sql")]
+pub use query::QueryFormat;
+pub use query::{DiffArgs, DiffKey, GraphArgs, QueryArgs, TopArgs};
 
 /// Record every call of a running process and see where its time went.
 #[derive(Debug, Parser)]
@@ -57,6 +61,14 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Say where the time went: calls and times of every function and thread.
     Report(ReportArgs),
+    /// Show one function with those that called it and those it called.
+    Graph(GraphArgs),
+    /// Say what changed between two traces, by function or by caller and callee.
+    Diff(DiffArgs),
+    /// Show the functions that threads spend their time in right now, also while it is recorded.
+    Top(TopArgs),
+    /// Ask traces in SQL: one statement, or a prompt.
+    Query(QueryArgs),
     /// Print the events of a trace, one a line.
     Dump(DumpArgs),
     /// Show what every thread was doing at a moment.

@@ -10,20 +10,29 @@ pub mod bookmark;
 mod bookmarks;
 pub mod code;
 pub mod completions;
+pub mod diff;
 pub mod doctor;
 pub mod dump;
+mod edges;
 pub mod export;
 pub mod find;
 pub mod floor;
+pub mod graph;
 pub mod info;
 pub mod list;
 mod nodes;
 pub mod pack;
+#[cfg(feature = "sql")]
+pub mod query;
+#[cfg(not(feature = "sql"))]
+#[path = "commands/no_query.rs"]
+pub mod query;
 mod reading;
 pub mod replay;
 pub mod report;
 pub mod source;
 pub mod step;
+pub mod top;
 pub mod trace;
 pub mod verify;
 
@@ -55,6 +64,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Trace(args) => trace::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Graph(args) => graph::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::At(args) => at::run(&args),
         Command::Step(args) => step::run(&args),

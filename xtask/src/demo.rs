@@ -15,7 +15,9 @@ const WORKLOAD: &str = "tests/workloads/demo";
 /// Runs the demo.
 pub fn demo() -> Result<()> {
     eprintln!("building scope and the workload");
-    run(cargo().args(["build", "--quiet", "--release", "--package", "tracer-user"]))?;
+    // Without SQL, whose engine takes longer to build than the demo takes.
+    let lean = ["--package", "tracer-user", "--no-default-features"];
+    run(cargo().args(["build", "--quiet", "--release"]).args(lean))?;
     let target = target_dir();
     run(cargo()
         .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])

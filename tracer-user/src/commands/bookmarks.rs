@@ -112,7 +112,8 @@ impl Kept {
     }
 }
 
-fn state_folder() -> Option<PathBuf> {
+/// Where the user's own files about traces are kept.
+pub fn state_folder() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     folder("XDG_STATE_HOME")
         .or_else(|| folder("HOME").map(|home| home.join(".local/state")))

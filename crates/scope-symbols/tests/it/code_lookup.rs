@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::build::Build;
-use crate::code::{CPP, addresses, ask, describe, has, tables};
+use crate::code::{CPP, addresses, ask, describe, has, named, tables};
 
 const RUST: &str = r"
 #[inline(never)]
@@ -36,7 +36,11 @@ fn llvm(binary: &Path, addresses: &[u64]) -> HashMap<u64, Vec<String>> {
         let address = answer["Address"].as_str().unwrap().trim_start_matches("0x");
         let frames = answer["Symbol"].as_array().unwrap().iter().map(|frame| {
             let name = plain(frame["FunctionName"].as_str().unwrap());
-            let file = without_dots(frame["FileName"].as_str().unwrap());
+            // Of code without lines it names the unit, from the symbol table.
+            let file = match frame["FileName"].as_str().unwrap() {
+                unit if frame["Line"] == 0 && !unit.contains('/') => "??".to_owned(),
+                file => without_dots(file),
+            };
             format!("{name} {file}:{}:{}", frame["Line"], frame["Column"])
         });
         (u64::from_str_radix(address, 16).unwrap(), frames.collect())
@@ -177,4 +181,62 @@ fn assert_same_places(example: &str) {
 fn places_of(frames: &str) -> Vec<String> {
     let quoted = frames.split('"').skip(1).step_by(2);
     quoted.map(|frame| frame.split_once(' ').unwrap().1.to_owned()).collect()
+}
+
+/// Two functions of one code, and one copy of each.
+const FOLDED: &str = r#"
+static volatile int sink;
+inline __attribute__((always_inline)) int one(int x) { sink = x; sink = x + 1; return sink * 3; }
+inline __attribute__((always_inline)) int other(int x) { sink = x; sink = x + 1; return sink * 3; }
+int first(int x) { return one(x) + 7; }
+int second(int x) { return other(x) + 7; }
+int use_first(int x) { return first(x) * 2; }
+int use_second(int x) { return second(x) * 2 + 1; }
+int main(int argc, char **) {
+  int (*all[])(int) = {first, second, use_first, use_second};
+  return all[argc % 4](argc);
+}
+"#;
+
+#[test]
+fn copies_of_functions_with_the_same_code_keep_their_names() {
+    if !has("code_lookup::copies_of_functions_with_the_same_code_keep_their_names", "ld.gold") {
+        return;
+    }
+    let command = "g++ -g -O2 -ffunction-sections -fuse-ld=gold -Wl,--icf=all main.cpp -o program";
+    let build = Build::made("main.cpp", FOLDED, command);
+    let tables = tables(&build.path("program"));
+    for (function, inside) in [("use_first(int)", "_Z5firsti"), ("use_second(int)", "_Z6secondi")] {
+        let function = named(&tables, function).address.unwrap();
+        let frames: Vec<String> = describe(&tables, function + 4);
+        assert!(frames[1].contains(inside), "{frames:?}");
+    }
+}
+
+#[test]
+fn copies_keep_their_name_where_the_code_itself_has_that_of_another() {
+    let test = "code_lookup::copies_keep_their_name_where_the_code_itself_has_that_of_another";
+    if !has(test, "objcopy") {
+        return;
+    }
+    // As where a compiler merged two functions, and kept the debug information of the one and the
+    // symbol of the other.
+    let commands = "g++ -g -O2 -fno-ipa-icf main.cpp -o program; \
+                    objcopy --redefine-sym _Z6secondi=_Z5thirdi program";
+    let build = Build::made("main.cpp", FOLDED, commands);
+    let tables = tables(&build.path("program"));
+    let with_code = tables.functions().find(|function| function.symbol == "_Z5thirdi").unwrap();
+    assert!(with_code.address.is_some());
+    let caller = named(&tables, "use_second(int)").address.unwrap();
+    let frames = describe(&tables, caller + 4);
+    assert!(frames[1].contains("_Z6secondi"), "{frames:?}");
+}
+
+#[test]
+fn code_that_only_its_copies_describe_has_their_declaration() {
+    let build = Build::made("main.cpp", FOLDED, "g++ -g -O2 -fipa-icf main.cpp -o program");
+    let tables = tables(&build.path("program"));
+    let second = named(&tables, "second(int)");
+    assert_eq!(second.declared.line, Some(6));
+    assert_eq!(tables.function_at(second.address.unwrap()).unwrap().number, second.number);
 }

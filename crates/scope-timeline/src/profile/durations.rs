@@ -73,7 +73,17 @@ impl Durations {
         sorted.get(rank.saturating_sub(1)).copied()
     }
 
-    pub(super) fn record(&mut self, ns: u64) {
+    /// How many of them took no longer than that, to three significant digits at least.
+    #[must_use]
+    pub fn count_up_to(&self, ns: u64) -> u64 {
+        match &self.many {
+            Some(histogram) => histogram.count_between(0, ns.min(LONGEST_NS)),
+            None => self.few.iter().filter(|one| **one <= ns).count() as u64,
+        }
+    }
+
+    /// Adds a duration.
+    pub fn record(&mut self, ns: u64) {
         let ns = ns.min(LONGEST_NS);
         self.count += 1;
         self.sum_ns += u128::from(ns);

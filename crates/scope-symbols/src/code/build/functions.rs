@@ -40,6 +40,14 @@ pub(super) enum Source<'a> {
     },
 }
 
+impl Draft<'_> {
+    /// Whether the symbol is that of the linkage name, or of a clone or part (`name.cold`).
+    fn is_known_as(&self, linkage: &[u8]) -> bool {
+        let rest = self.symbol.as_bytes().strip_prefix(linkage);
+        rest.is_some_and(|rest| linkage.is_empty() || matches!(rest.first(), None | Some(b'.')))
+    }
+}
+
 /// All functions.
 #[derive(Debug, Default)]
 pub(super) struct Functions<'a> {
@@ -205,14 +213,25 @@ fn draft<'a>(linked: &Linked<'_, 'a>, at: At, known: Option<&Known>) -> Draft<'a
 
 impl<'a> Functions<'a> {
     /// Functions that were inlined: those with code where there is one of the same identity, new
-    /// ones else.
+    /// ones else. What the symbol table calls by the name of another function, because the two had
+    /// the same code and only one was kept, stands for that one; copies of this one are its own. Code
+    /// that only the symbol table knows is described by its copies, if there are any.
     fn add_copied(&mut self, linked: &Linked<'_, 'a>) {
         let mut by_identity: FxHashMap<Identity<'a>, u32> = FxHashMap::default();
+        let mut by_symbol: FxHashMap<Vec<u8>, u32> = FxHashMap::default();
         for (number, draft) in (0_u32..).zip(&self.drafts) {
-            if let Source::Dwarf { resolved, .. } = &draft.source
-                && let Some(identity) = linked.identity(resolved)
-            {
-                by_identity.entry(identity).or_insert(number);
+            match &draft.source {
+                Source::Dwarf { resolved, .. } => {
+                    if let Some(identity) = linked.identity(resolved)
+                        && draft.is_known_as(resolved.linkage)
+                    {
+                        by_identity.entry(identity).or_insert(number);
+                    }
+                }
+                Source::Symbol { unit: NONE, .. } => {
+                    by_symbol.insert(draft.symbol.clone().into_bytes(), number);
+                }
+                Source::Symbol { .. } => {}
             }
         }
         let origins: Vec<Vec<At>> = linked
@@ -234,7 +253,16 @@ impl<'a> Functions<'a> {
             let resolved = linked.resolve(at);
             let next = u32::try_from(self.drafts.len() + added.len()).unwrap_or(NONE);
             let number = match linked.identity(&resolved) {
-                Some(identity) => *by_identity.entry(identity).or_insert(next),
+                Some(identity) => *by_identity.entry(identity).or_insert_with(|| {
+                    let Some(number) = by_symbol.get(resolved.linkage) else { return next };
+                    // Of code that jumps to the same code elsewhere, compilers describe copies alone.
+                    let known = &mut self.drafts[*number as usize];
+                    let ranges = std::mem::take(&mut known.ranges);
+                    let flags = known.flags;
+                    let described = draft(linked, at, None);
+                    *known = Draft { ranges, flags: described.flags | flags, ..described };
+                    *number
+                }),
                 None => next,
             };
             if number == next {

@@ -1,0 +1,13 @@
+//! SQL over traces written here.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
+
+mod agreement;
+mod answers;
+mod asking;
+#[path = "../../../scope-timeline/tests/travel/generate.rs"]
+mod generate;
+mod growing;
+mod scenario;
+#[path = "../../../scope-timeline/tests/travel/store.rs"]
+mod store;
