@@ -20,6 +20,7 @@ mod live_ui;
 mod loss;
 mod places;
 mod processes;
+mod query;
 mod recovery;
 mod safety;
 mod start;

@@ -40,6 +40,7 @@ mod parts;
 mod place;
 mod pyramid;
 mod repair;
+mod scan;
 mod sealed;
 mod sealer;
 mod sealing;
@@ -67,6 +68,7 @@ pub use pack::pack;
 pub use parts::{Parts, write_part};
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
 pub use repair::{Repaired, repair};
+pub use scan::Scan;
 #[doc(hidden)]
 pub use steps::Steps;
 pub use summary::GapInfo;

@@ -13,7 +13,7 @@ mod goals;
 pub mod memory;
 mod peers;
 mod questions;
-mod real;
+pub mod real;
 mod states;
 mod steps;
 pub(super) mod synthetic;
