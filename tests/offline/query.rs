@@ -95,7 +95,7 @@ fn formats_are_chosen_by_name_and_by_option() {
 fn wrong_statements_say_what_is_wrong_with_status_1() {
     let sample = Sample::new(&everything());
     let error = |sql: &str| fail(sample.command(&["query", "sample.scope", sql]));
-    insta::assert_snapshot!(error("select duraton from gaps").1, @"scope: there is no table `cals`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, nodes, cfg_edges, dfg_edges, call_edges, patterns, lines, bookmarks");
+    insta::assert_snapshot!(error("select duraton from gaps").1, @"scope: there is no column `duraton`; did you mean `duration`? there are event, tid, start, duration, entries, exits, others");
     insta::assert_snapshot!(error("select * from cals").1, @"scope: there is no table `cals`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, nodes, cfg_edges, dfg_edges, call_edges, patterns, lines, bookmarks");
     insta::assert_snapshot!(error("select from").1, @"scope: not SQL: Expected: identifier, found: EOF");
     insta::assert_snapshot!(error("drop table calls").1, @"scope: a statement can only read, and this is DropTable");
