@@ -2,12 +2,16 @@
 //!
 //! Its marks are the bookmarks of `scope bookmark`: each knows those of the other.
 
+#[cfg(feature = "sql")]
+mod engine;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use scope_tui::code::Code;
 use scope_tui::session::{Mark, Notebook};
+use scope_tui::sql::Engine;
 use scope_tui::{Options, TuiError};
 
 use super::bookmarks::{Bookmark, Kept};
@@ -52,8 +56,20 @@ pub fn options(path: &Path, session: Option<&str>) -> anyhow::Result<Options> {
         notebook: Box::new(Bookmarks { trace: path.to_path_buf() }),
         session,
         recorder: None,
-        engine: None,
+        engine: engine(path),
     })
+}
+
+/// What answers statements in SQL.
+#[cfg(feature = "sql")]
+fn engine(path: &Path) -> Option<Box<dyn Engine>> {
+    Some(Box::new(engine::Queries::new(path.to_path_buf())))
+}
+
+/// This build has nothing that answers statements in SQL.
+#[cfg(not(feature = "sql"))]
+fn engine(_: &Path) -> Option<Box<dyn Engine>> {
+    None
 }
 
 /// The bookmarks of a trace.
