@@ -150,7 +150,11 @@ impl Model {
                 let tid = tid.map(scope_model::Tid).filter(|tid| self.threads.contains(tid));
                 self.go(Destination::Time(time_ns, tid));
             }
-            None => self.say("the row names no time and no call: select t_ns or call_id as well"),
+            None => {
+                self.say(
+                    "the row names no time and no call: select start, time or call_id as well",
+                );
+            }
         }
     }
 
