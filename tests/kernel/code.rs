@@ -172,7 +172,7 @@ fn assert_as_syn(trace: &Path) {
 }
 
 /// The demo's workload, built as its users build it.
-fn demo() -> PathBuf {
+pub fn demo() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads/demo/Cargo.toml");
     let output = Command::new(env!("CARGO"))

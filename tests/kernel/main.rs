@@ -19,6 +19,7 @@ mod flight;
 mod loss;
 mod places;
 mod processes;
+mod query;
 mod recovery;
 mod safety;
 mod start;

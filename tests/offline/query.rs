@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Sample, command, event, everything, fail, succeed};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{Sample, command, event, everything, fail, names, succeed};
 
 const QUERIES: &str = include_str!("../../docs/queries.md");
 
@@ -41,8 +43,12 @@ fn every_statement_of_the_cookbook_has_an_answer() {
             &["before.scope", "after.scope"]
         };
         let arguments = [&["query"] as &[_], traces, &[sql]].concat();
-        let text = succeed(command(folder.path(), &arguments));
-        assert!(!text.is_empty(), "{sql}");
+        let output = command(folder.path(), &arguments).output().expect("scope runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{sql}: {told}");
+        // This trace has no code: that alone may be told.
+        let noted = |line: &str| line.starts_with("scope: warning: ");
+        assert!(told.lines().all(noted), "{sql}: {told}");
     }
 }
 
@@ -90,7 +96,7 @@ fn wrong_statements_say_what_is_wrong_with_status_1() {
     let sample = Sample::new(&everything());
     let error = |sql: &str| fail(sample.command(&["query", "sample.scope", sql]));
     insta::assert_snapshot!(error("select duraton from gaps").1, @"scope: there is no column `duraton`; did you mean `duration`? there are event, tid, start, duration, entries, exits, others");
-    insta::assert_snapshot!(error("select * from cals").1, @"scope: there is no table `cals`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, bookmarks");
+    insta::assert_snapshot!(error("select * from cals").1, @"scope: there is no table `cals`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, nodes, cfg_edges, dfg_edges, call_edges, patterns, lines, bookmarks");
     insta::assert_snapshot!(error("select from").1, @"scope: not SQL: Expected: identifier, found: EOF");
     insta::assert_snapshot!(error("drop table calls").1, @"scope: a statement can only read, and this is DropTable");
     assert_eq!(error("select * from cals").0, Some(1));
@@ -108,6 +114,71 @@ fn a_query_that_takes_too_long_ends_and_leaves_no_file() {
     assert_eq!(code, Some(1));
     insta::assert_snapshot!(text, @"scope: the query was stopped after 50.0ms; a longer --timeout gives it more time");
     assert!(!sample.path().with_file_name("x.csv").exists());
+}
+
+#[test]
+fn a_query_that_is_ended_half_way_leaves_no_file_of_that_name() {
+    let sample = Sample::new(&everything());
+    let sql = "select count(*) from generate_series(1, 1000000000000)";
+    let file = sample.path().with_file_name("x.csv");
+    let partial = sample.path().with_file_name("x.csv.partial");
+    std::fs::write(&file, "what was there\n").expect("a file");
+    for (signal, status) in [(Signal::INT, Some(130)), (Signal::KILL, None)] {
+        let mut command = sample.command(&["query", "sample.scope", sql, "-o", "x.csv"]);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("scope runs");
+        while !partial.exists() {
+            assert!(child.try_wait().expect("it can be asked").is_none(), "it ended by itself");
+            std::thread::yield_now();
+        }
+        kill_process(Pid::from_child(&child), signal).expect("it can be told to end");
+        let output = child.wait_with_output().expect("scope ends");
+        assert_eq!(output.status.code(), status);
+        assert_eq!(std::fs::read_to_string(&file).expect("the file"), "what was there\n");
+        if signal == Signal::INT {
+            assert!(!partial.exists());
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(told, "scope: the query was stopped\n");
+        }
+    }
+}
+
+#[test]
+fn timing_is_a_line_of_json_after_the_answer() {
+    let sample = Sample::new(&everything());
+    let arguments = ["query", "sample.scope", "select 1 as a", "--timing", "--format", "csv"];
+    let output = sample.command(&arguments).output().expect("scope runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "a\n1\n");
+    let timing: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    let fields = ["peak_anonymous_bytes", "peak_rss_bytes", "plan_ns", "rows", "run_ns"];
+    assert_eq!(names(&timing), fields);
+    assert_eq!(timing["rows"], 1);
+    assert!(timing["plan_ns"].as_u64() > Some(0) && timing["peak_rss_bytes"].as_u64() > Some(0));
+}
+
+#[test]
+fn explain_says_how_much_of_a_trace_is_read() {
+    let sample = Sample::new(&everything());
+    let explain = |sql: &str| {
+        let text = sample.text(&["query", "sample.scope", &format!("explain {sql}"), "--json"]);
+        let at = text.rfind("Scan: ").expect("a plan has a scan");
+        let told = &text[at..];
+        told[..told.find("; StreamingTableExec").expect("what runs it")].to_owned()
+    };
+    insta::assert_snapshot!(explain("select count(*) from calls"), @"Scan: calls in 1 part; reads of sample: 1 of 1 segments, 1 of 1 blocks, 28 of 28 events");
+    insta::assert_snapshot!(explain("select count(*) from gaps"), @"Scan: gaps in 1 part; of sample: no events");
+}
+
+#[test]
+fn what_is_missing_of_the_code_is_told_once_and_is_no_error() {
+    let sample = Sample::new(&everything());
+    let sql = "select count(*), count(node_id) from functions";
+    let output = sample.command(&["query", "sample.scope", sql, "--format", "csv"]).output();
+    let output = output.expect("scope runs");
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("\n4,0\n"));
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"scope: warning: sample: 4 of 4 functions have no node (the trace has no tables of the module: 4)");
+    // Nothing else is looked for.
+    sample.text(&["query", "sample.scope", "select count(*) from calls"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub struct Limits {
     pub rows: Option<u64>,
 }
 
-/// Stops the statement that runs, from any thread; the next one runs again.
+/// Stops the statement that runs, or that is about to, from any thread; the one after it runs again.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
@@ -37,12 +37,9 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn reset(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Whether it was told to stop; not any more after this.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -120,7 +117,7 @@ impl Answer {
                 tokio::select! {
                     biased;
                     _ = tick.tick() => {
-                        if stop.is_set() {
+                        if stop.take() {
                             return Err(QueryError::Stopped);
                         }
                         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {

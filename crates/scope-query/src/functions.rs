@@ -7,6 +7,7 @@ mod histogram;
 mod percentile;
 mod relatives;
 mod scalar;
+mod sketch;
 mod stack_at;
 
 use std::sync::Arc;

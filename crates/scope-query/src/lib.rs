@@ -22,6 +22,7 @@ mod literals;
 mod notes;
 mod provider;
 mod rows;
+mod scan;
 mod session;
 mod source;
 mod suggest;

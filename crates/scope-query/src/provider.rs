@@ -23,6 +23,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use crate::QueryError;
 use crate::filter::Filter;
 use crate::rows::{Column, Rows, Type, Wanted, schema};
+use crate::scan::{Part, Scan};
 use crate::source::Source;
 
 /// Name of the column that says which trace a row is of, where several are asked.
@@ -52,6 +53,12 @@ pub(crate) trait Table: fmt::Debug + Send + Sync + 'static {
 pub(crate) trait Partition: Send + Sync {
     /// Begins to read it.
     fn read(&self) -> Result<Box<dyn Reading>, QueryError>;
+
+    /// The blocks whose rows these are; what of others is read on the way is a matter of where rows end.
+    /// `None`: it is not made of events.
+    fn blocks(&self) -> Option<&[usize]> {
+        None
+    }
 }
 
 /// A part of a table that is being read.
@@ -187,11 +194,14 @@ impl TableProvider for Provider {
         });
         let parts = if limit.is_some() { 1 } else { state.config().target_partitions() };
         let mut streams: Vec<Arc<dyn PartitionStream>> = Vec::new();
+        let mut read = Vec::new();
         for source in self.sources.iter() {
             for partition in self.table.scan(source, &wanted, parts)? {
+                let partition: Arc<dyn Partition> = Arc::from(partition);
+                read.push(Part { source: Arc::clone(source), partition: Arc::clone(&partition) });
                 streams.push(Arc::new(Stream {
                     table: self.table.name(),
-                    partition: Arc::from(partition),
+                    partition,
                     source: Arc::clone(source),
                     wanted: Arc::clone(&wanted),
                 }));
@@ -200,7 +210,8 @@ impl TableProvider for Provider {
         if streams.is_empty() {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        Ok(Arc::new(StreamingTableExec::try_new(schema, streams, None, [], false, limit)?))
+        let inner = StreamingTableExec::try_new(schema, streams, None, [], false, limit)?;
+        Ok(Scan::new(self.table.name(), read, inner))
     }
 }
 

@@ -146,11 +146,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`QueryError::Statement`] for what is no statement or asks for what is not there; what opening
-    /// a trace again gives.
+    /// [`QueryError::Statement`] for what is no statement or asks for what is not there;
+    /// [`QueryError::Stopped`]; what opening a trace again gives.
     pub fn run(&mut self, sql: &str, limits: Limits) -> Result<Answer, QueryError> {
         self.refresh()?;
-        self.stop.reset();
+        if self.stop.take() {
+            return Err(QueryError::Stopped);
+        }
         let options = SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)

@@ -120,6 +120,10 @@ impl<W: Watch + 'static> Partition for Part<W> {
             within: true,
         }))
     }
+
+    fn blocks(&self) -> Option<&[usize]> {
+        Some(&self.blocks)
+    }
 }
 
 #[derive(Debug)]

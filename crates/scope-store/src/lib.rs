@@ -39,6 +39,7 @@ mod parts;
 mod place;
 mod pyramid;
 mod repair;
+mod scan;
 mod sealed;
 mod sealer;
 mod sealing;
@@ -65,6 +66,7 @@ pub use pack::pack;
 pub use parts::{Parts, write_part};
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
 pub use repair::{Repaired, repair};
+pub use scan::Scan;
 #[doc(hidden)]
 pub use steps::Steps;
 pub use summary::GapInfo;

@@ -93,9 +93,9 @@ pub struct TopArgs {
 /// Arguments of `scope query`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Tables: calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, bookmarks. Times are ns since \
-the start of the trace; '1.5ms' beside a number is that time. Without a statement: a prompt, where \\d lists \
-tables and \\? helps. docs/queries.md has statements for common questions.
+Tables: calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, bookmarks; of the code nodes, \
+cfg_edges, dfg_edges, call_edges, patterns, lines. Times are ns since the start of the trace; '1.5ms' beside a number \
+is that time. Without a statement: a prompt, where \\d lists tables and \\? helps. docs/queries.md has statements for common questions.
 
 Examples:
   scope query 1234.scope \"select name, count(*) from calls join functions f on f.id = function_id group by name\"
@@ -123,6 +123,9 @@ pub struct QueryArgs {
     /// Stop after this many rows; 0: all.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub limit: u64,
+    /// Say on standard error, as a line of JSON, how long the statement took and how much memory.
+    #[arg(long)]
+    pub timing: bool,
 }
 
 /// How the answer to a query is written.

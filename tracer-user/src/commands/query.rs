@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anstream::StripStream;
 use anyhow::{Context, anyhow, bail};
 use clap::error::ErrorKind;
 use scope_query::{Answer, Bookmark, Format, Input, Limits, Options, QueryError, Session, Stop};
 use scope_store::Trace;
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::bookmarks::Kept;
 use crate::cli::{self, QueryArgs, QueryFormat};
@@ -31,13 +34,14 @@ pub fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let mut session = open(&traces)?;
     stop_on_interrupt(session.stop())?;
     let limits = Limits { timeout: args.timeout, rows: (args.limit > 0).then_some(args.limit) };
+    let asked = Asked { limits, format, timing: args.timing };
     match statement {
         Some(statement) => {
             let binary = matches!(format, QueryFormat::Parquet | QueryFormat::Arrow);
             if binary && args.output.is_none() && io::stdout().is_terminal() {
                 bail!("a terminal cannot show this format; give a file with -o FILE");
             }
-            match answer(&mut session, &statement, limits, format, args.output.as_deref()) {
+            match answer(&mut session, &statement, asked, args.output.as_deref()) {
                 Err(error) if was_stopped(&error) => {
                     output::error(&error);
                     return Ok(ExitCode::from(INTERRUPTED));
@@ -49,7 +53,7 @@ pub fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
             let message = "there is no statement whose answer -o could take";
             cli::wrong_usage("query", ErrorKind::MissingRequiredArgument, message);
         }
-        None => prompt::run(&mut session, limits, format)?,
+        None => prompt::run(&mut session, asked)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -118,9 +122,13 @@ fn stop_on_interrupt(stop: Stop) -> anyhow::Result<()> {
         .enable_io()
         .build()
         .context("cannot listen to signals")?;
+    // Before the thread begins: a signal that comes early must not end the program.
+    let entered = runtime.enter();
+    let mut interrupts = signal(SignalKind::interrupt()).context("cannot listen to signals")?;
+    drop(entered);
     let listen = move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while interrupts.recv().await.is_some() {
                 stop.stop();
             }
         });
@@ -132,30 +140,79 @@ fn stop_on_interrupt(stop: Stop) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How statements are answered.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    limits: Limits,
+    format: QueryFormat,
+    /// Say how long each took.
+    timing: bool,
+}
+
+/// What `--timing` says. Its names are a contract: fields are added, never renamed or removed.
+#[derive(Debug, Serialize)]
+struct Timing {
+    /// From the statement to its plan.
+    plan_ns: u64,
+    /// From there until all rows were written.
+    run_ns: u64,
+    rows: u64,
+    /// The most memory of the process: all, and what is not of files.
+    peak_rss_bytes: Option<u64>,
+    peak_anonymous_bytes: Option<u64>,
+}
+
 /// Runs a statement and writes its answer. Returns how many rows it had.
 fn answer(
     session: &mut Session,
     statement: &str,
-    limits: Limits,
-    format: QueryFormat,
+    asked: Asked,
     file: Option<&Path>,
 ) -> anyhow::Result<u64> {
-    let answered = answered(session, statement, limits, format, file);
+    let begun = Instant::now();
+    let mut planned = Duration::ZERO;
+    let answered = answered(session, statement, asked, file, || planned = begun.elapsed());
+    let whole = begun.elapsed();
+    if let (Ok(rows), true) = (&answered, asked.timing) {
+        let ns = |passed: Duration| u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
+        let (resident, of_files) = peak_memory();
+        let timing = Timing {
+            plan_ns: ns(planned),
+            run_ns: ns(whole.saturating_sub(planned)),
+            rows: *rows,
+            peak_rss_bytes: resident,
+            peak_anonymous_bytes: resident
+                .zip(of_files)
+                .map(|(all, file)| all.saturating_sub(file)),
+        };
+        writeln!(io::stderr(), "{}", serde_json::to_string(&timing)?)?;
+    }
     for note in session.notes() {
         log::warn!("{note}");
     }
     answered
 }
 
+/// Bytes that were resident at the most, and that are of files; where the kernel says.
+fn peak_memory() -> (Option<u64>, Option<u64>) {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok()?.checked_mul(1024)
+    };
+    (field("VmHWM:"), field("RssFile:"))
+}
+
 fn answered(
     session: &mut Session,
     statement: &str,
-    limits: Limits,
-    format: QueryFormat,
+    asked: Asked,
     file: Option<&Path>,
+    planned: impl FnOnce(),
 ) -> anyhow::Result<u64> {
-    let answer = session.run(statement, limits).map_err(told)?;
-    let format = match format {
+    let answer = session.run(statement, asked.limits).map_err(told)?;
+    planned();
+    let format = match asked.format {
         QueryFormat::Table => None,
         QueryFormat::Json => Some(Format::Json),
         QueryFormat::Jsonl => Some(Format::JsonLines),

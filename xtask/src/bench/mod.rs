@@ -7,6 +7,7 @@
 mod capture;
 mod code;
 mod goals;
+mod query;
 mod results;
 mod sample;
 mod series;
@@ -42,6 +43,13 @@ enum Bench {
     /// Part of `code`: loads tables, and prints the time and the memory that it takes.
     #[command(hide = true)]
     CodeIndex(code::index::Options),
+    /// How fast SQL over a trace is, beside DuckDB and SQLite over the same calls.
+    Query {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: query::Options,
+    },
     /// What a trace costs to write and to keep, and how long questions to it take.
     Store {
         #[command(flatten)]
@@ -68,7 +76,9 @@ struct Common {
 /// Runs a bench.
 pub fn run(options: &Options) -> Result<()> {
     // What these benches time runs in this process, and `cargo xtask` is not optimised.
-    if cfg!(debug_assertions) && matches!(options.bench, Bench::Store { .. } | Bench::Code { .. }) {
+    let optimised =
+        matches!(options.bench, Bench::Store { .. } | Bench::Code { .. } | Bench::Query { .. });
+    if cfg!(debug_assertions) && optimised {
         return project::run(
             Command::new(env!("CARGO"))
                 .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
@@ -78,6 +88,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (results, common) = match &options.bench {
         Bench::Capture(common) => (capture::run(common.rounds)?, common),
         Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
+        Bench::Query { common, options } => (query::run(options, common.rounds)?, common),
         Bench::Code { common, options } => (code::run(options, common.rounds)?, common),
         Bench::CodeIndex(options) => return code::index::run(options),
         Bench::StoreMemory(options) => return store::memory::run(options),

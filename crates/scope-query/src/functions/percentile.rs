@@ -3,20 +3,18 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{
+    Array, ArrayRef, BinaryBuilder, BooleanArray, Float64Array, Int64Array,
+};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::cast::{as_float64_array, as_int64_array, as_list_array};
+use datafusion::common::cast::{as_binary_array, as_float64_array, as_int64_array};
 use datafusion::common::{Result as EngineResult, ScalarValue, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
-use hdrhistogram::Histogram;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+};
 
-/// Values kept one by one: as many as [`scope_timeline::Durations`] keeps.
-const FEW: usize = 256;
-/// Significant digits beyond.
-const DIGITS: u8 = 3;
-/// Largest value told apart.
-const MOST: u64 = 1 << 62;
+use super::sketch::Sketch;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Percentile {
@@ -44,144 +42,195 @@ impl AggregateUDFImpl for Percentile {
     }
 
     fn accumulator(&self, _: AccumulatorArgs<'_>) -> EngineResult<Box<dyn Accumulator>> {
-        Ok(Box::new(Values::default()))
+        Ok(Box::new(One::default()))
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> EngineResult<Vec<FieldRef>> {
-        let list = DataType::new_list(DataType::Int64, true);
         Ok(vec![
             Arc::new(Field::new(format!("{}[share]", args.name), DataType::Float64, true)),
-            Arc::new(Field::new(format!("{}[values]", args.name), list, true)),
+            Arc::new(Field::new(format!("{}[values]", args.name), DataType::Binary, true)),
         ])
     }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs<'_>) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        _: AccumulatorArgs<'_>,
+    ) -> EngineResult<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(Groups::default()))
+    }
 }
 
-/// Values so far. Those below 0, which no duration is, are kept apart from the histogram's.
+/// The share that is asked for; the same for all rows.
 #[derive(Debug, Default)]
-struct Values {
-    share: Option<f64>,
-    few: Vec<i64>,
-    many: Option<Box<Histogram<u64>>>,
-    least: i64,
-    greatest: i64,
-    count: u64,
-}
+struct Share(Option<f64>);
 
-impl Values {
-    fn add(&mut self, value: i64, times: u64) -> EngineResult<()> {
-        (self.least, self.greatest) = match self.count {
-            0 => (value, value),
-            _ => (self.least.min(value), self.greatest.max(value)),
-        };
-        self.count += times;
-        if self.many.is_none() && times == 1 && self.few.len() < FEW {
-            self.few.push(value);
-            return Ok(());
-        }
-        let few = std::mem::take(&mut self.few);
-        let histogram = match &mut self.many {
-            Some(histogram) => histogram,
-            None => {
-                let mut made = Histogram::new(DIGITS).map_err(wrong)?;
-                made.auto(true);
-                self.many.insert(Box::new(made))
-            }
-        };
-        for value in few {
-            histogram.record(cut(value)).map_err(wrong)?;
-        }
-        histogram.record_n(cut(value), times).map_err(wrong)
-    }
-
-    fn quantile(&self, share: f64) -> Option<i64> {
-        if let Some(histogram) = &self.many {
-            let value = histogram.value_at_quantile(share);
-            return Some(i64::try_from(value).unwrap_or(i64::MAX).clamp(self.least, self.greatest));
-        }
-        let mut sorted = self.few.clone();
-        sorted.sort_unstable();
-        let rank = (share.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
-        sorted.get(rank.saturating_sub(1)).copied()
-    }
-
-    fn share_is(&mut self, share: f64) -> EngineResult<()> {
+impl Share {
+    /// Takes the shares of a batch.
+    fn take(&mut self, shares: &Float64Array) -> EngineResult<()> {
+        let Some(share) = shares.iter().flatten().next() else { return Ok(()) };
         if !(0.0..=1.0).contains(&share) {
             return exec_err!("percentile: {share} is no share; write for example 0.99");
         }
-        self.share = Some(share);
+        self.0 = Some(share);
         Ok(())
     }
 }
 
-impl Accumulator for Values {
+/// One group.
+#[derive(Debug, Default)]
+struct One {
+    share: Share,
+    values: Sketch,
+}
+
+impl Accumulator for One {
     fn update_batch(&mut self, values: &[ArrayRef]) -> EngineResult<()> {
-        let numbers = as_int64_array(&values[0])?;
-        let shares = as_float64_array(&values[1])?;
-        if let Some(share) = shares.iter().flatten().next() {
-            self.share_is(share)?;
+        self.share.take(as_float64_array(&values[1])?)?;
+        for value in as_int64_array(&values[0])?.iter().flatten() {
+            self.values.add(value);
         }
-        numbers.iter().flatten().try_for_each(|value| self.add(value, 1))
+        Ok(())
     }
 
     fn evaluate(&mut self) -> EngineResult<ScalarValue> {
-        Ok(ScalarValue::Int64(self.share.and_then(|share| self.quantile(share))))
+        Ok(ScalarValue::Int64(self.share.0.and_then(|share| self.values.quantile(share))))
     }
 
     fn size(&self) -> usize {
-        let many =
-            self.many.as_ref().map_or(0, |many| size_of_val(&**many) + many.distinct_values() * 8);
-        size_of_val(self) + self.few.capacity() * 8 + many
+        size_of_val(self) + self.values.bytes()
     }
 
     fn state(&mut self) -> EngineResult<Vec<ScalarValue>> {
-        let mut pairs: Vec<i64> = Vec::new();
-        let mut pair = |value: i64, count: u64| {
-            pairs.extend([value, i64::try_from(count).unwrap_or(i64::MAX)]);
-        };
-        self.few.iter().for_each(|value| pair(*value, 1));
-        if let Some(many) = &self.many {
-            for bucket in many.iter_recorded() {
-                let value = i64::try_from(bucket.value_iterated_to()).unwrap_or(i64::MAX);
-                pair(value, bucket.count_at_value());
-            }
-            // The extremes are known exactly.
-            pair(self.least, 0);
-            pair(self.greatest, 0);
-        }
-        let pairs: Vec<ScalarValue> = pairs.into_iter().map(ScalarValue::from).collect();
-        let list = ScalarValue::new_list_nullable(&pairs, &DataType::Int64);
-        Ok(vec![ScalarValue::Float64(self.share), ScalarValue::List(list)])
+        let mut bytes = Vec::new();
+        self.values.encode(&mut bytes);
+        Ok(vec![ScalarValue::Float64(self.share.0), ScalarValue::Binary(Some(bytes))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> EngineResult<()> {
-        if let Some(share) = as_float64_array(&states[0])?.iter().flatten().next() {
-            self.share_is(share)?;
-        }
-        for list in as_list_array(&states[1])?.iter().flatten() {
-            let pairs = as_int64_array(&list)?;
-            let (pairs, _) = pairs.values().as_chunks::<2>();
-            // Buckets reach beyond what was seen; the extremes say how far.
-            let exact: Vec<i64> = pairs.iter().filter(|[_, n]| *n == 0).map(|[v, _]| *v).collect();
-            for [value, count] in pairs.iter().filter(|[_, count]| *count > 0) {
-                let value = match exact.as_slice() {
-                    [least, greatest] => (*value).clamp(*least, *greatest),
-                    _ => *value,
-                };
-                self.add(value, u64::try_from(*count).unwrap_or_default())?;
+        self.share.take(as_float64_array(&states[0])?)?;
+        as_binary_array(&states[1])?
+            .iter()
+            .flatten()
+            .try_for_each(|bytes| merge(&mut self.values, bytes))
+    }
+}
+
+/// All groups of a thread.
+#[derive(Debug, Default)]
+struct Groups {
+    share: Share,
+    groups: Vec<Sketch>,
+    /// Bytes they take.
+    bytes: usize,
+}
+
+impl GroupsAccumulator for Groups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total: usize,
+    ) -> EngineResult<()> {
+        self.share.take(as_float64_array(&values[1])?)?;
+        self.groups.resize_with(total, Sketch::default);
+        let numbers = as_int64_array(&values[0])?;
+        if filter.is_none() && numbers.null_count() == 0 {
+            for (group, value) in groups.iter().zip(numbers.values().iter()) {
+                self.bytes += self.groups[*group].add(*value);
             }
-            for value in exact {
-                self.least = self.least.min(value);
-                self.greatest = self.greatest.max(value);
+            return Ok(());
+        }
+        for (row, group) in groups.iter().enumerate() {
+            let passes = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+            if passes && numbers.is_valid(row) {
+                self.bytes += self.groups[*group].add(numbers.value(row));
             }
         }
         Ok(())
     }
+
+    fn evaluate(&mut self, emit: EmitTo) -> EngineResult<ArrayRef> {
+        let mut groups = self.take(emit);
+        let share = self.share.0;
+        let numbers = groups.iter_mut().map(|values| values.quantile(share?));
+        Ok(Arc::new(numbers.collect::<Int64Array>()))
+    }
+
+    fn state(&mut self, emit: EmitTo) -> EngineResult<Vec<ArrayRef>> {
+        let groups = self.take(emit);
+        let shares: Float64Array = groups.iter().map(|_| self.share.0).collect();
+        let mut encoded = BinaryBuilder::new();
+        let mut bytes = Vec::new();
+        // Each is given back once it is written: it would else be there twice.
+        for mut values in groups {
+            bytes.clear();
+            values.encode(&mut bytes);
+            encoded.append_value(&bytes);
+        }
+        Ok(vec![Arc::new(shares), Arc::new(encoded.finish())])
+    }
+
+    fn merge_batch(
+        &mut self,
+        states: &[ArrayRef],
+        groups: &[usize],
+        total: usize,
+    ) -> EngineResult<()> {
+        self.share.take(as_float64_array(&states[0])?)?;
+        self.groups.resize_with(total, Sketch::default);
+        let states = as_binary_array(&states[1])?;
+        for (row, group) in groups.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
+            let values = &mut self.groups[*group];
+            let before = values.bytes();
+            merge(values, states.value(row))?;
+            self.bytes += values.bytes().saturating_sub(before);
+        }
+        Ok(())
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> EngineResult<Vec<ArrayRef>> {
+        let numbers = as_int64_array(&values[0])?;
+        let mut encoded = BinaryBuilder::new();
+        let mut bytes = Vec::new();
+        for row in 0..numbers.len() {
+            let passes = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+            let mut one = Sketch::default();
+            if passes && numbers.is_valid(row) {
+                one.add(numbers.value(row));
+            }
+            bytes.clear();
+            one.encode(&mut bytes);
+            encoded.append_value(&bytes);
+        }
+        Ok(vec![Arc::clone(&values[1]), Arc::new(encoded.finish())])
+    }
+
+    fn size(&self) -> usize {
+        self.bytes + self.groups.capacity() * size_of::<Sketch>()
+    }
 }
 
-fn cut(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or_default().min(MOST)
+impl Groups {
+    fn take(&mut self, emit: EmitTo) -> Vec<Sketch> {
+        let taken = emit.take_needed(&mut self.groups);
+        let bytes: usize = taken.iter().map(Sketch::bytes).sum();
+        self.bytes = self.bytes.saturating_sub(bytes);
+        taken
+    }
 }
 
-fn wrong(error: impl std::fmt::Display) -> datafusion::error::DataFusionError {
-    datafusion::error::DataFusionError::Execution(format!("percentile: {error}"))
+fn merge(values: &mut Sketch, bytes: &[u8]) -> EngineResult<()> {
+    match values.merge(bytes) {
+        Some(()) => Ok(()),
+        None => exec_err!("percentile: what another thread counted cannot be read"),
+    }
 }

@@ -120,6 +120,7 @@ impl Table for Calls {
         }
         let accounts = wanted.asks_for(ACCOUNTED);
         let places = wanted.asks_for(PLACED);
+        let values = wanted.asks_for(&["return_value"]);
         let functions = wanted.filter.numbers(row::FUNCTION).filter(|_| !accounts);
         let jumps = functions.is_some();
         if !jumps {
@@ -149,7 +150,7 @@ impl Table for Calls {
                     functions: functions.clone(),
                 },
                 blocks,
-                needs: reader::Needs { accounts, places, jumps },
+                needs: reader::Needs { accounts, places, values, jumps },
             }));
         }
         Ok(made)
@@ -168,5 +169,9 @@ impl Partition for Part {
     fn read(&self) -> Result<Box<dyn Reading>, QueryError> {
         let (source, choice) = (Arc::clone(&self.source), self.choice.clone());
         Ok(Box::new(reader::Reader::new(source, choice, self.blocks.clone(), self.needs)))
+    }
+
+    fn blocks(&self) -> Option<&[usize]> {
+        Some(&self.blocks)
     }
 }

@@ -99,6 +99,10 @@ impl Partition for Part {
         let (source, blocks) = (Arc::clone(&self.source), Arc::clone(&self.blocks));
         Ok(Box::new(Reader { source, blocks, next: 0, feed: Feed::default() }))
     }
+
+    fn blocks(&self) -> Option<&[usize]> {
+        Some(&self.blocks)
+    }
 }
 
 #[derive(Debug)]

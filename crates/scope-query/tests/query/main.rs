@@ -5,6 +5,7 @@
 mod agreement;
 mod answers;
 mod asking;
+mod code;
 #[path = "../../../scope-timeline/tests/travel/generate.rs"]
 mod generate;
 mod growing;

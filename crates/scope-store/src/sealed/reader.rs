@@ -400,7 +400,8 @@ impl BlockDecoder {
         Ok(columns)
     }
 
-    fn read(
+    /// As [`BlockDecoder::columns`], in the place of what is there.
+    pub(crate) fn read(
         &mut self,
         segment: &SealedReader,
         block: usize,
@@ -456,9 +457,10 @@ impl BlockDecoder {
         columns: &Columns,
         end: usize,
         state: &mut State,
+        see: impl FnMut(Option<&ThreadState>, u64, &Event),
     ) -> Result<(), StoreError> {
         columns
-            .replay(end, state, &self.dictionary)
+            .replay(end, state, &self.dictionary, see)
             .map_err(|error| self.malformed(segment, block, error))
     }
 

@@ -14,9 +14,9 @@ use reedline::{
     PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal,
     ValidationResult, Validator, default_emacs_keybindings,
 };
-use scope_query::{Limits, Session, Type};
+use scope_query::{Session, Type};
 
-use crate::cli::QueryFormat;
+use super::Asked;
 use crate::output;
 use crate::output::table::{Align, Table, terminal_width};
 use crate::output::units::{counted, duration};
@@ -29,16 +29,16 @@ const MENU: &str = "completions";
 const MOST_BYTES: u64 = 16 << 20;
 
 /// Runs what is typed until the end of input.
-pub fn run(session: &mut Session, limits: Limits, format: QueryFormat) -> anyhow::Result<()> {
+pub fn run(session: &mut Session, asked: Asked) -> anyhow::Result<()> {
     if !io::stdin().is_terminal() {
-        return piped(session, limits, format);
+        return piped(session, asked);
     }
     let mut line = editor(session)?;
     let mut stderr = io::stderr();
     writeln!(stderr, "SQL; \\d lists tables, \\? helps, \\q leaves")?;
     loop {
         match line.read_line(&Mark)? {
-            Signal::Success(text) => match act(session, &text, limits, format) {
+            Signal::Success(text) => match act(session, &text, asked) {
                 Ok(Next::Read) => {}
                 Ok(Next::Leave) => return Ok(()),
                 Err(error) => output::error(&error),
@@ -50,14 +50,14 @@ pub fn run(session: &mut Session, limits: Limits, format: QueryFormat) -> anyhow
 }
 
 /// Statements of a file or a pipe.
-fn piped(session: &mut Session, limits: Limits, format: QueryFormat) -> anyhow::Result<()> {
+fn piped(session: &mut Session, asked: Asked) -> anyhow::Result<()> {
     let mut text = String::new();
     io::stdin().take(MOST_BYTES + 1).read_to_string(&mut text).context("cannot read statements")?;
     if text.len() as u64 > MOST_BYTES {
         bail!("cannot read statements: there are more than {}", output::units::size(MOST_BYTES));
     }
     for statement in statements(&text) {
-        super::answer(session, statement, limits, format, None)?;
+        super::answer(session, statement, asked, None)?;
     }
     Ok(())
 }
@@ -68,12 +68,7 @@ enum Next {
     Leave,
 }
 
-fn act(
-    session: &mut Session,
-    text: &str,
-    limits: Limits,
-    format: QueryFormat,
-) -> anyhow::Result<Next> {
+fn act(session: &mut Session, text: &str, asked: Asked) -> anyhow::Result<Next> {
     let text = text.trim();
     if let Some(command) = text.strip_prefix('\\') {
         let mut words = command.trim_end_matches(';').split_whitespace();
@@ -88,7 +83,7 @@ fn act(
     }
     for statement in statements(text) {
         let begun = Instant::now();
-        let rows = super::answer(session, statement, limits, format, None)?;
+        let rows = super::answer(session, statement, asked, None)?;
         let passed = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         writeln!(io::stderr(), "{}, {}", counted(rows, "row"), duration(passed))?;
     }

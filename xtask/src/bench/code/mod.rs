@@ -132,7 +132,7 @@ fn describe(
 }
 
 /// Keeps this process, and all that it starts from now on, on the first two of its CPUs.
-fn stay_on_two_cpus() -> Result<()> {
+pub fn stay_on_two_cpus() -> Result<()> {
     let allowed = sched_getaffinity(None).context("cannot ask for the CPUs of this process")?;
     let mut chosen = CpuSet::new();
     let first = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).take(CPUS);

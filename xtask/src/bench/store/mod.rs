@@ -13,10 +13,10 @@ mod goals;
 pub mod memory;
 mod peers;
 mod questions;
-mod real;
+pub mod real;
 mod states;
 mod steps;
-mod synthetic;
+pub mod synthetic;
 
 use std::fs;
 use std::path::{Path, PathBuf};

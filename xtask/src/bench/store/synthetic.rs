@@ -76,16 +76,37 @@ impl Written {
     }
 }
 
-/// Writes events as a trace at a path where nothing is.
-pub fn write(path: &Path, events: &[Event]) -> Result<Written> {
+/// Makes up a recording of so many events and writes it at a path where nothing is, without keeping
+/// it in memory. Returns the path.
+pub fn stream(path: &Path, events: u64) -> Result<PathBuf> {
+    let mut generator = Generator::new(SHAPE, 1);
+    let mut writer = create(path)?;
+    let (mut left, mut end_ns) = (events, 0);
+    while left > 0 {
+        let batch = left.min(BATCH as u64);
+        let batch: Vec<Event> = (0..batch).map(|_| generator.event()).collect();
+        writer.append(&batch)?;
+        writer.commit()?;
+        left -= batch.len() as u64;
+        end_ns = batch.last().map_or(end_ns, |event| event.time_ns);
+    }
+    writer.finish(end_ns, "the end", RecorderStats::default())?;
+    Ok(path.to_owned())
+}
+
+fn create(path: &Path) -> Result<TraceWriter> {
     let manifest = Manifest {
         start_ns: generator::START_NS,
         modules: vec![Module { id: ModuleId(0), path: "/bin/program".to_owned(), build_id: None }],
         ..Manifest::default()
     };
     let functions: Vec<Function> = (0..SHAPE.functions).map(function).collect();
-    let mut writer =
-        TraceWriter::create(path, manifest, &functions, &[], WriterOptions::default())?;
+    Ok(TraceWriter::create(path, manifest, &functions, &[], WriterOptions::default())?)
+}
+
+/// Writes events as a trace at a path where nothing is.
+pub fn write(path: &Path, events: &[Event]) -> Result<Written> {
+    let mut writer = create(path)?;
     let begun = Instant::now();
     for batch in events.chunks(BATCH) {
         writer.append(batch)?;

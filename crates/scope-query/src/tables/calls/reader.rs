@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use scope_model::{Event, EventKind, FunctionId, OpenCall, Pid, State, ThreadState, Tid};
+use scope_store::Scan;
 
 use super::account::Accounts;
 use super::ending;
@@ -50,6 +51,8 @@ pub(crate) struct Needs {
     pub(crate) accounts: bool,
     /// Where they were made.
     pub(crate) places: bool,
+    /// What they returned.
+    pub(crate) values: bool,
     /// Blocks that are left out may have events of threads that matter.
     pub(crate) jumps: bool,
 }
@@ -64,6 +67,8 @@ pub(crate) struct Reader {
     /// The state after so many blocks of the trace.
     state: Option<(State, usize)>,
     feed: Feed,
+    /// Where threads may be read one after the other.
+    scan: Option<Scan>,
     accounts: Option<Accounts>,
     sites: Option<Sites>,
     /// Blocks that are left out may have events of threads that matter.
@@ -81,7 +86,9 @@ impl Reader {
         let sites = needs.places.then(Sites::default);
         let feed = Feed::default();
         let jumps = needs.jumps;
-        Self { source, choice, blocks, next: 0, state: None, feed, accounts, sites, jumps }
+        // How time passes, and what is returned, is said by events in their order.
+        let scan = (!needs.accounts && !needs.values).then(Scan::default);
+        Self { source, choice, blocks, next: 0, state: None, feed, scan, accounts, sites, jumps }
     }
 
     fn read(&mut self, block: usize, rows: &mut Rows) -> Result<(), QueryError> {
@@ -111,6 +118,31 @@ impl Reader {
         }
         let Some((state, next)) = &mut self.state else { return Ok(()) };
         *next = block + 1;
+        if let Some(scan) = &mut self.scan {
+            let (source, choice, sites) = (&self.source, &self.choice, &mut self.sites);
+            let see = |thread: Option<&ThreadState>, number, event: &Event| {
+                // Of the events that such a block may have, only these end calls.
+                if let (EventKind::Leave { .. }, Some(thread)) = (&event.kind, thread)
+                    && let Some((call, below)) = thread.stack.split_last()
+                    && choice.takes(thread.tid, call, below.last().map(|call| call.id))
+                {
+                    let row = Row {
+                        call: *call,
+                        parent: below.last().map(|call| call.id),
+                        depth: below.len(),
+                        tid: thread.tid,
+                        pid: thread.pid,
+                        end: Some((number, *event)),
+                        end_ns: event.time_ns,
+                        account: None,
+                    };
+                    row.give(source, sites, rows);
+                }
+            };
+            if scan.block(trace, block, state, see)? {
+                return Ok(());
+            }
+        }
         let (first, events) = self.feed.read(trace, block)?;
         let mut step = Step {
             source: &self.source,

@@ -287,6 +287,8 @@ impl Columns {
         end: usize,
         state: &mut State,
         dictionary: &Dictionary,
+        // Told each event before it is taken, and its thread as it is then.
+        mut see: impl FnMut(Option<&ThreadState>, u64, &Event),
     ) -> Decoded<()> {
         // A state does not say what calls returned.
         let values = &mut Values::none();
@@ -304,6 +306,7 @@ impl Columns {
                 event.time_ns = self.times[usize::from(*place)];
                 event.pid = lane.pid;
                 *number = first_event.saturating_add(u64::from(*place));
+                see(thread, *number, event);
                 Ok(true)
             })?;
         }

@@ -26,7 +26,7 @@ use crate::bench::results::Results;
 use crate::bench::sample::millis;
 use crate::bench::table::Rows;
 use crate::project::{is_root, output, run, which};
-use program::Program;
+pub use program::Program;
 
 /// Functions that perf has probes on.
 const PERF_FUNCTIONS: usize = 40;
@@ -95,7 +95,7 @@ pub fn measure(folder: &Path, scope: &Path, effort: Effort, results: &mut Result
 }
 
 /// Records the program from its start to its end, every function that can be probed.
-fn record(scope: &Path, program: &Program, trace: &Path) -> Result<()> {
+pub fn record(scope: &Path, program: &Program, trace: &Path) -> Result<()> {
     let mut command = Command::new(scope);
     command
         .args(["trace", "--no-tui", "--quiet", "--all", "--ring-size", "64M", "--output"])

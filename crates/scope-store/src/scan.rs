@@ -1,0 +1,52 @@
+//! Going through much of a trace where only the order within each thread matters: a sealed block keeps
+//! the events of each thread apart, and to put them in order is half the work of reading it.
+
+use scope_model::{Event, State, ThreadState};
+
+use crate::sealed::{BlockDecoder, Columns};
+use crate::view::Handle;
+use crate::{StoreError, Trace};
+
+/// Reads blocks thread by thread. One for each thread that reads: nothing of it is shared.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// Of a segment.
+    decoder: Option<(u32, BlockDecoder)>,
+    columns: Columns,
+}
+
+impl Scan {
+    /// Takes `state` from the start of a block to its end, through the events of one of its threads after
+    /// those of another. Each is told to `see` before it is taken, with its number and its thread as it
+    /// is then; `None`: a thread not heard of before. What calls returned is not decoded: it is
+    /// some number.
+    ///
+    /// `false`: nothing was done, since the block must be read in order: it has events that concern
+    /// other threads than their own (threads and programs that begin or end, losses), or is not sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchBlock`]; damage to the block: then `state` is that of no moment.
+    pub fn block(
+        &mut self,
+        trace: &Trace,
+        block: usize,
+        state: &mut State,
+        see: impl FnMut(Option<&ThreadState>, u64, &Event),
+    ) -> Result<bool, StoreError> {
+        let (view, _, local) = trace.locate(block)?;
+        let Handle::Sealed(reader) = &view.handle else { return Ok(false) };
+        let mut decoder = match self.decoder.take() {
+            Some((segment, decoder)) if segment == reader.id() => decoder,
+            _ => BlockDecoder::new(trace.dictionary(reader)?),
+        };
+        decoder.read(reader, local, &mut self.columns)?;
+        let apart = !self.columns.has_rare();
+        if apart {
+            let end = self.columns.times().len();
+            decoder.replay((reader, local), &self.columns, end, state, see)?;
+        }
+        self.decoder = Some((reader.id(), decoder));
+        Ok(apart)
+    }
+}
