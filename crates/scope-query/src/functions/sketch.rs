@@ -302,10 +302,10 @@ mod tests {
     #[test]
     fn numbers_below_zero_are_small() {
         let values: Vec<i64> = (-300..300).collect();
-        let mut sketch = sketch(&values);
-        assert_eq!(sketch.quantile(0.0), Some(-300));
-        assert_eq!(sketch.quantile(0.5), Some(0));
-        assert_eq!(sketch.quantile(1.0), Some(299));
+        let mut all = sketch(&values);
+        assert_eq!(all.quantile(0.0), Some(-300));
+        assert_eq!(all.quantile(0.5), Some(0));
+        assert_eq!(all.quantile(1.0), Some(299));
         assert_eq!(sketch(&[-5, 7]).quantile(0.0), Some(-5));
     }
 }
