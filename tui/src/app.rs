@@ -181,7 +181,11 @@ pub fn run(mut options: Options) -> Result<Exit, TuiError> {
         recorder: options.recorder,
         runner,
     };
-    let result = app.go(&mut screen, &happened);
+    let result = match app.go(&mut screen, &happened) {
+        // What was drawn into it meanwhile failed; a screen that is gone is no error.
+        Err(TuiError::Terminal(_)) if !Screen::is_there() => Ok(Exit::TerminalGone),
+        result => result,
+    };
     drop(keyboard);
     signals.close();
     drop(screen);
