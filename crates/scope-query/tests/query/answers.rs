@@ -159,7 +159,7 @@ fn what_is_not_there_is_named_with_what_is_like_it() {
     let mut error = |statement: &str| try_rows(&mut sql, statement).unwrap_err().to_string();
     insta::assert_snapshot!(error("select duratoin from gaps"), @"there is no column `duratoin`; did you mean `duration`? there are event, tid, start, duration, entries, exits, others");
     insta::assert_snapshot!(error("select x from gaps"), @"there is no column `x`; there are event, tid, start, duration, entries, exits, others");
-    insta::assert_snapshot!(error("select * from call"), @"there is no table `call`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, bookmarks");
+    insta::assert_snapshot!(error("select * from call"), @"there is no table `call`; did you mean `calls`? there are calls, events, slices, syscalls, wakeups, threads, gaps, functions, modules, nodes, cfg_edges, dfg_edges, call_edges, patterns, lines, bookmarks");
     insta::assert_snapshot!(error("select percentil(start, 0.5) from calls"), @"Invalid function 'percentil'; did you mean 'percentile'?");
     insta::assert_snapshot!(error("selec 1"), @"not SQL: Expected: an SQL statement, found: selec at Line: 1, Column: 1");
     insta::assert_snapshot!(error("select"), @"not SQL: Expected: an expression, found: EOF");

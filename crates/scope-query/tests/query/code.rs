@@ -94,7 +94,7 @@ impl Recorded {
             Manifest { start_ns: START_NS, modules: vec![module], ..Manifest::default() };
         let options = WriterOptions::default();
         let mut writer =
-            TraceWriter::create(self.trace(), manifest, &functions, &[], options).unwrap();
+            TraceWriter::create(&self.trace(), manifest, &functions, &[], options).unwrap();
         let calls = [
             enter(10, main, 0xdead_0000),
             enter(20, half, from_main),
