@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use scope_tests::{require_root, scope_binary, test_name};
+use scope_tests::{require_root, scope_binary};
 use serde_json::Value;
 
 use super::code::demo;

@@ -17,5 +17,6 @@ mod query;
 mod replay;
 mod report;
 mod step;
+mod terminal;
 mod usage;
 mod verify;

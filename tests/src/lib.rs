@@ -3,6 +3,8 @@
 //!
 //! Absent here: anything about traces or targets; those tests read what `scope` prints, as a user does.
 
+pub mod terminal;
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;

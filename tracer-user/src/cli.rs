@@ -220,6 +220,9 @@ pub struct TraceArgs {
     /// Record only, without the terminal UI.
     #[arg(long)]
     pub no_tui: bool,
+    /// Go on recording when the terminal is closed.
+    #[arg(long)]
+    pub ignore_hangup: bool,
     /// With --dry-run: print the plan as JSON.
     #[arg(long, requires = "dry_run")]
     pub json: bool,

@@ -10,6 +10,7 @@ pub mod table;
 pub mod units;
 
 use std::io::{self, BufWriter, Write};
+use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -33,6 +34,29 @@ pub fn stdout() -> Out {
     BufWriter::with_capacity(1 << 16, AutoStream::auto(io::stdout().lock()))
 }
 
+/// Warnings that wait while something else has the terminal.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+/// So many wait at most.
+const MOST_HELD: usize = 100;
+
+/// Keeps warnings back from now on: the screen belongs to a UI.
+pub fn hold_warnings() {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+}
+
+/// Prints the warnings that were kept back, and those to come as they come.
+pub fn release_warnings() {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+    held.iter().flatten().for_each(|text| warning(text));
+}
+
+fn warning(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let style = style::WARNING;
+    // As below.
+    let _ = writeln!(stderr, "scope: {style}warning{style:#}: {text}");
+}
+
 /// Has warnings of the program and its libraries printed to standard error, a line each.
 pub fn show_warnings() {
     struct Lines;
@@ -44,11 +68,13 @@ pub fn show_warnings() {
 
         fn log(&self, record: &log::Record<'_>) {
             if self.enabled(record.metadata()) {
-                let mut stderr = anstream::stderr().lock();
-                let style = style::WARNING;
                 let text = units::printable(&record.args().to_string());
-                // As below.
-                let _ = writeln!(stderr, "scope: {style}warning{style:#}: {text}");
+                let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+                match held.as_mut() {
+                    Some(held) if held.len() < MOST_HELD => held.push(text),
+                    Some(_) => {}
+                    None => warning(&text),
+                }
             }
         }
 

@@ -6,6 +6,7 @@
 
 pub mod drain;
 pub mod dropped;
+pub mod health;
 pub mod loaded;
 pub mod merge;
 pub mod pipeline;
@@ -14,6 +15,7 @@ pub mod returns;
 pub mod scribe;
 pub mod session;
 pub mod status;
+pub mod switches;
 pub mod target;
 pub mod threads;
 pub mod trigger;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 use crossterm::event::{self, Event, KeyEventKind};
@@ -21,10 +21,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::{self, Config};
+use crate::control::Recorder;
 use crate::model::{Effect, Model};
 use crate::query::Facts;
 use crate::session::{Mark, Notebook, Session};
 use crate::source::SourceView;
+use crate::sql::{Engine, Runner, Said};
 use crate::terminal::Screen;
 use crate::theme::Theme;
 use crate::view;
@@ -32,6 +34,8 @@ use crate::worker::{Reply, Worker};
 
 /// Between two looks whether a growing trace has grown.
 const GROWTH: Duration = Duration::from_millis(250);
+/// Between two looks at what a recorder tells.
+const BEAT: Duration = Duration::from_secs(1);
 /// Between two looks whether the keyboard thread is to end.
 const KEYS: Duration = Duration::from_millis(100);
 /// Things that happen are drawn together up to this many.
@@ -43,13 +47,30 @@ pub struct Options {
     /// The trace.
     pub path: PathBuf,
     /// Its sources.
-    pub sources: Box<dyn SourceView>,
+    pub sources: Arc<dyn SourceView>,
     /// Its marks.
     pub marks: BTreeMap<String, Mark>,
     /// Where marks are kept.
     pub notebook: Box<dyn Notebook>,
     /// Name of the session that is taken up and kept.
     pub session: String,
+    /// The recorder of the trace, where it runs in this process.
+    pub recorder: Option<Box<dyn Recorder>>,
+    /// What answers statements in SQL, where there is something.
+    pub engine: Option<Box<dyn Engine>>,
+}
+
+/// How the UI was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Its user left, and has no more use for a recorder.
+    Left,
+    /// Its user left; a recorder is to go on.
+    Detached,
+    /// A signal to end came.
+    Signal,
+    /// The terminal is gone.
+    TerminalGone,
 }
 
 /// Why the UI could not begin or go on. Each is one sentence.
@@ -67,6 +88,9 @@ pub enum TuiError {
     /// The system makes no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
+    /// The thread of the UI ended by a panic.
+    #[error("the terminal UI ended by an error of scope itself; please report it")]
+    Panicked,
     /// The thread that reads the trace ended by a panic.
     #[error("reading the trace ended by an error of scope itself; please report it")]
     ReaderDied,
@@ -83,16 +107,18 @@ enum Happened {
     Terminal(Event),
     Reply(Reply),
     Config,
-    /// A signal to end, or the terminal is gone.
-    End,
+    /// The engine of queries said something.
+    Said(Said),
+    /// To end.
+    End(Exit),
 }
 
-/// Shows a trace until its user leaves.
+/// Shows a trace until its user leaves; says how.
 ///
 /// # Errors
 ///
 /// [`TuiError`]; the terminal is given back first.
-pub fn run(mut options: Options) -> Result<(), TuiError> {
+pub fn run(mut options: Options) -> Result<Exit, TuiError> {
     if !Screen::is_there() {
         return Err(TuiError::NoTerminal);
     }
@@ -126,27 +152,46 @@ pub fn run(mut options: Options) -> Result<(), TuiError> {
         Worker::start(trace, sources, grows, move |reply| drop(tell.send(Happened::Reply(reply))))
             .map_err(TuiError::Thread)
     };
-    let screen_worker = worker(trace, options.sources, true)?;
+    let screen_worker = worker(trace, Arc::clone(&options.sources), true)?;
     // Ways and long searches have a thread of their own: the screen is answered meanwhile.
-    let long_worker = worker(long_trace, Box::new(crate::source::NoSources), false)?;
+    let long_worker = worker(long_trace, options.sources, false)?;
+    let runner = match options.engine {
+        Some(engine) => {
+            model.with_queries();
+            let tell = tell.clone();
+            let tell = move |said| drop(tell.send(Happened::Said(said)));
+            Some(Runner::start(engine, tell).map_err(TuiError::Thread)?)
+        }
+        None => None,
+    };
+    if options.recorder.is_some() {
+        model.with_recorder();
+    }
     let _watcher = config_path.as_deref().and_then(|path| watch(path, tell.clone()));
     let signals = watch_signals(tell.clone())?;
 
     let mut screen = Screen::take().map_err(TuiError::Terminal)?;
     let keyboard = Keyboard::start(tell)?;
-    let mut app =
-        App { model, screen_worker, long_worker, config_path, notebook: options.notebook };
+    let mut app = App {
+        model,
+        screen_worker,
+        long_worker,
+        config_path,
+        notebook: options.notebook,
+        recorder: options.recorder,
+        runner,
+    };
     let result = app.go(&mut screen, &happened);
     drop(keyboard);
     signals.close();
     drop(screen);
     let kept = app.model.session().write(&sessions);
-    result?;
+    let exit = result?;
     if let Err(why) = kept {
         // Standard error may be a terminal that is gone.
         let _ = writeln!(io::stderr(), "scope: the session was not kept: {why}");
     }
-    Ok(())
+    Ok(exit)
 }
 
 struct App {
@@ -155,12 +200,15 @@ struct App {
     long_worker: Worker,
     config_path: Option<PathBuf>,
     notebook: Box<dyn Notebook>,
+    recorder: Option<Box<dyn Recorder>>,
+    runner: Option<Runner>,
 }
 
 impl App {
-    fn go(&mut self, screen: &mut Screen, happened: &Receiver<Happened>) -> Result<(), TuiError> {
+    fn go(&mut self, screen: &mut Screen, happened: &Receiver<Happened>) -> Result<Exit, TuiError> {
         let size = screen.terminal.size().map_err(TuiError::Terminal)?;
         self.model.resize(size.width, size.height);
+        let mut beat = Instant::now();
         loop {
             self.ask();
             let model = &self.model;
@@ -168,27 +216,31 @@ impl App {
             let first = match happened.recv_timeout(GROWTH) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Exit::TerminalGone),
             };
             if first.is_none() {
                 // The keyboard does not say when the terminal is gone.
                 if !Screen::is_there() {
-                    return Ok(());
+                    return Ok(Exit::TerminalGone);
                 }
                 if !self.model.facts.complete {
                     self.screen_worker.refresh();
                 }
             }
+            if beat.elapsed() > BEAT {
+                beat = Instant::now();
+                self.model.beat();
+            }
             for happened in first.into_iter().chain(happened.try_iter().take(BATCH)) {
-                if self.take(happened)? {
-                    return Ok(());
+                if let Some(exit) = self.take(happened)? {
+                    return Ok(exit);
                 }
                 // A way leads from where the one before it ended: keys are taken one by one.
                 self.ask();
             }
             for effect in self.model.effects() {
-                if self.do_effect(screen, effect)? {
-                    return Ok(());
+                if let Some(exit) = self.do_effect(screen, effect)? {
+                    return Ok(exit);
                 }
             }
         }
@@ -201,8 +253,8 @@ impl App {
         }
     }
 
-    /// Returns whether to end.
-    fn take(&mut self, happened: Happened) -> Result<bool, TuiError> {
+    /// Returns how to end, where that is to be.
+    fn take(&mut self, happened: Happened) -> Result<Option<Exit>, TuiError> {
         match happened {
             Happened::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => {
                 self.model.key(key.into());
@@ -229,15 +281,28 @@ impl App {
                     }
                 }
             }
-            Happened::End => return Ok(true),
+            Happened::Said(said) => self.model.heard(said),
+            Happened::End(exit) => return Ok(Some(exit)),
         }
-        Ok(false)
+        Ok(None)
     }
 
-    /// Returns whether to end.
-    fn do_effect(&mut self, screen: &mut Screen, effect: Effect) -> Result<bool, TuiError> {
+    /// Returns how to end, where that is to be.
+    fn do_effect(&mut self, screen: &mut Screen, effect: Effect) -> Result<Option<Exit>, TuiError> {
         match effect {
-            Effect::Quit => return Ok(true),
+            Effect::Quit => return Ok(Some(Exit::Left)),
+            Effect::Detach => return Ok(Some(Exit::Detached)),
+            Effect::Recorder(order) => {
+                let done = self.recorder.as_mut().map(|recorder| recorder.order(order));
+                if let Some(Err(why)) = done {
+                    self.model.refused(order, &why);
+                }
+            }
+            Effect::Tables => self.runner.iter().for_each(Runner::tables),
+            Effect::Query(number, statement) => {
+                self.runner.iter().for_each(|runner| runner.run(number, statement.clone()));
+            }
+            Effect::CancelQuery => self.runner.iter().for_each(Runner::cancel),
             Effect::Interrupt => self.long_worker.interrupt(),
             Effect::Redraw => screen.terminal.clear().map_err(TuiError::Terminal)?,
             Effect::Copy(text) => Screen::copy(&text).map_err(TuiError::Terminal)?,
@@ -247,7 +312,7 @@ impl App {
                 }
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }
 
@@ -269,11 +334,13 @@ impl Keyboard {
             while !stopped.load(Ordering::Relaxed) {
                 let happened = match event::poll(KEYS) {
                     Ok(false) => continue,
-                    Ok(true) => event::read().map_or(Happened::End, Happened::Terminal),
+                    Ok(true) => {
+                        event::read().map_or(Happened::End(Exit::TerminalGone), Happened::Terminal)
+                    }
                     // The terminal is gone.
-                    Err(_) => Happened::End,
+                    Err(_) => Happened::End(Exit::TerminalGone),
                 };
-                let last = matches!(happened, Happened::End);
+                let last = matches!(happened, Happened::End(_));
                 if tell.send(happened).is_err() || last {
                     return;
                 }
@@ -298,8 +365,9 @@ fn watch_signals(tell: Sender<Happened>) -> Result<signal_hook::iterator::Handle
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            for _ in signals.forever() {
-                if tell.send(Happened::End).is_err() {
+            for signal in signals.forever() {
+                let exit = if signal == SIGHUP { Exit::TerminalGone } else { Exit::Signal };
+                if tell.send(Happened::End(exit)).is_err() {
                     return;
                 }
             }

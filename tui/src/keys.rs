@@ -233,11 +233,19 @@ table! {
         PaneState "pane_state" Anywhere ["3"] "All threads at this moment";
         PaneFunctions "pane_functions" Anywhere ["4"] "All functions and their times";
         PaneMarks "pane_marks" Anywhere ["5"] "Marks and breakpoints";
+        PaneQueries "pane_queries" Anywhere ["6"] "Queries in SQL and their answers";
+        PaneHealth "pane_health" Anywhere ["7"] "How the recording is getting on";
+        WriteQuery "write_query" Anywhere ["e"] "Write a query in SQL";
         NextPane "next_pane" Anywhere ["tab"] "The next pane" bar "pane";
         PreviousPane "previous_pane" Anywhere ["backtab"] "The previous pane";
         Help "help" Anywhere ["?"] "This help" bar "help";
         Redraw "redraw" Anywhere ["ctrl-l"] "Draw the screen anew";
-        Quit "quit" Anywhere ["q", "ctrl-c"] "Leave; the session is kept" bar "quit";
+        Quit "quit" Anywhere ["q", "ctrl-c"] "Leave; the session is kept; a recording ends, when asked twice" bar "quit";
+    }
+    "Recorder" {
+        Pause "pause" Anywhere ["p"] "Record no calls for a while; once more: record them again";
+        Stop "stop" Anywhere ["X"] "End the recording; the trace stays on the screen";
+        Detach "detach" Anywhere ["D"] "Leave, and let the recorder go on";
     }
     "Rows" {
         RowUp "row_up" Rows ["k", "up"] "One row up";
@@ -245,7 +253,7 @@ table! {
         PageUp "page_up" Rows ["pageup", "ctrl-b"] "A page up";
         PageDown "page_down" Rows ["pagedown", "ctrl-f"] "A page down";
         Open "open" Rows ["enter"] "Go to what the row names";
-        Toggle "toggle" Rows ["space"] "Switch the breakpoint of the row off or on";
+        Toggle "toggle" Rows ["space"] "Switch the breakpoint of the row off or on; of a function, its recording";
         Remove "remove" Rows ["x", "delete"] "Remove the mark or breakpoint of the row";
         SortNext "sort_next" Rows [">"] "Sort the functions by the next column";
         SortPrevious "sort_previous" Rows ["<"] "Sort the functions by the previous column";
@@ -256,6 +264,7 @@ table! {
         Cancel "cancel" Prompt ["esc", "ctrl-c"] "Close the prompt";
         HistoryUp "history_up" Prompt ["up", "ctrl-p"] "What was typed before; in a list, one row up";
         HistoryDown "history_down" Prompt ["down", "ctrl-n"] "What was typed after; in a list, one row down";
+        Complete "complete" Prompt ["tab"] "Complete a name in a query";
         ClearLine "clear_line" Prompt ["ctrl-u"] "Empty the line";
     }
 }

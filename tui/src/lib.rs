@@ -6,20 +6,24 @@
 //!
 //! There is one way to look: live viewing is reading a trace that is still growing.
 //!
-//! Absent here: recording and all that needs privilege, and SQL.
+//! Absent here: recording and all that needs privilege, and an engine for SQL: both are traits
+//! ([`control::Recorder`], [`sql::Engine`]) that whoever opens the UI may have something for.
 
 mod app;
+pub mod code;
 pub mod config;
+pub mod control;
 pub mod focus;
 pub mod keys;
 pub mod model;
 pub mod query;
 pub mod session;
 pub mod source;
+pub mod sql;
 mod terminal;
 pub mod text;
 pub mod theme;
 pub mod view;
 pub mod worker;
 
-pub use app::{Options, TuiError, run};
+pub use app::{Exit, Options, TuiError, run};

@@ -9,74 +9,45 @@
 //! screen matters. Ways to go are not: three steps are three steps, made one after the other.
 
 mod act;
+mod answers;
 mod ask;
 mod command;
+mod control;
+pub mod health;
 pub mod layout;
 mod mouse;
+mod pane;
 pub mod prompt;
 pub mod rows;
+mod sql;
 mod travel;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
-use scope_model::{FunctionId, ThreadState, Tid};
+use scope_model::{FunctionId, Tid};
 use scope_timeline::{Bookmarks, CallView, Condition};
 
+pub use answers::{Answered, Answers};
 pub use command::COMMANDS;
 pub use mouse::tabs as mouse_tabs;
+pub use pane::Pane;
 pub use prompt::Prompt;
 pub use rows::SortKey;
+pub(crate) use sql::NO_ENGINE;
+pub use sql::{Queries, Shown};
 
 use crate::config::Config;
+use crate::control::{Control, Order};
 use crate::focus::{Focus, Jumps};
 use crate::keys::{Action, Key};
-use crate::query::{
-    Bar, Executions, Facts, Finds, Flames, Functions, Hits, Picture, Query, SLOTS, Totals, Tree,
-    travel::Destination,
-};
+use crate::query::{Facts, Query, SLOTS, Tree, Which, travel::Destination};
 use crate::session::{Mark, Session};
-use crate::source::SourceText;
+use crate::source::{LineCost, SourceText};
 use crate::theme::Theme;
 use layout::Regions;
 
 /// Keys that wait at most.
 const MOST_EARLY: usize = 256;
-
-/// The panes under the timeline.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pane {
-    /// The calls around the focus.
-    #[default]
-    Calls,
-    /// The source of the focused function.
-    Source,
-    /// All threads at the moment.
-    State,
-    /// All functions.
-    Functions,
-    /// Marks and breakpoints.
-    Marks,
-}
-
-impl Pane {
-    /// All of them, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Calls, Self::Source, Self::State, Self::Functions, Self::Marks];
-
-    /// Its heading.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Calls => "Calls",
-            Self::Source => "Source",
-            Self::State => "State",
-            Self::Functions => "Functions",
-            Self::Marks => "Marks",
-        }
-    }
-}
 
 /// A condition that stops a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +109,16 @@ pub enum Effect {
     Copy(String),
     /// Keep a mark, or remove it.
     Keep(String, Option<Mark>),
+    /// Have the recorder do something.
+    Recorder(Order),
+    /// End, and leave the recorder running.
+    Detach,
+    /// Ask for the tables that can be queried.
+    Tables,
+    /// Run a statement, by its number.
+    Query(u64, String),
+    /// Cancel the statement that runs.
+    CancelQuery,
 }
 
 /// A question to ask now.
@@ -147,44 +128,6 @@ pub struct Ask {
     pub query: Query,
     /// Somebody waits for it: what is less urgent is put off.
     pub urgent: bool,
-}
-
-/// An answer, and the question it belongs to.
-#[derive(Clone, Debug)]
-pub struct Answered<T> {
-    /// The question.
-    pub query: Query,
-    /// The answer.
-    pub value: T,
-}
-
-/// What is known.
-#[derive(Clone, Debug, Default)]
-pub struct Answers {
-    /// All threads at a moment.
-    pub states: Option<Answered<Arc<Vec<ThreadState>>>>,
-    /// Calls around a moment.
-    pub tree: Option<Answered<Arc<Tree>>>,
-    /// Lanes.
-    pub picture: Option<Answered<Arc<Picture>>>,
-    /// All of the trace.
-    pub bar: Option<Answered<Arc<Bar>>>,
-    /// Open calls over time.
-    pub flames: Option<Answered<Arc<Flames>>>,
-    /// A call's times.
-    pub call: Option<Answered<Arc<CallView>>>,
-    /// What was found.
-    pub finds: Option<Answered<Arc<Finds>>>,
-    /// Functions.
-    pub functions: Option<Answered<Arc<Functions>>>,
-    /// Calls of a function.
-    pub executions: Option<Answered<Arc<Executions>>>,
-    /// A function's text.
-    pub source: Option<Answered<Option<Arc<SourceText>>>>,
-    /// Where the last condition that was searched for holds.
-    pub hits: Option<Answered<Arc<Hits>>>,
-    /// Times of functions.
-    pub totals: Option<Answered<Arc<Totals>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -209,8 +152,8 @@ struct Going {
 pub struct Selected {
     /// In the calls; `None`: where the focus is.
     pub calls: Option<usize>,
-    /// First line of the source.
-    pub source: usize,
+    /// Line of the source; `None`: that of the current node.
+    pub source: Option<usize>,
     /// In the states; `None`: the focused thread.
     pub state: Option<usize>,
     /// In the functions.
@@ -219,6 +162,10 @@ pub struct Selected {
     pub executions: usize,
     /// In the marks and breakpoints.
     pub marks: usize,
+    /// In the answer to a statement.
+    pub queries: usize,
+    /// In the lines about the recording.
+    pub health: usize,
 }
 
 /// The state of the UI.
@@ -258,8 +205,8 @@ pub struct Model {
     pub sort_reversed: bool,
     /// Indexes of functions' rows as they are sorted.
     pub function_order: Vec<u32>,
-    /// The function whose executions are listed.
-    pub executions_of: Option<FunctionId>,
+    /// The calls that are listed.
+    pub executions_of: Option<Which>,
     /// What is being typed.
     pub prompt: Option<Prompt>,
     history: Vec<String>,
@@ -271,6 +218,12 @@ pub struct Model {
     pub breakpoints: Vec<Breakpoint>,
     /// Named moments.
     pub marks: BTreeMap<String, Mark>,
+    /// Statements in SQL.
+    pub queries: Queries,
+    /// The recorder, where it is in this process.
+    pub control: Option<Control>,
+    /// Somebody wants to leave a recording, and was told what that means.
+    leaving: bool,
     searched: Option<(String, Condition)>,
     /// What is known.
     pub answers: Answers,
@@ -328,6 +281,9 @@ impl Model {
             message: None,
             breakpoints: Vec::new(),
             marks: BTreeMap::new(),
+            queries: Queries::default(),
+            control: None,
+            leaving: false,
             searched: None,
             answers: Answers::default(),
             snapshot: 0,
@@ -516,12 +472,31 @@ impl Model {
         (answered.query == Query::Call { id }).then_some(&*answered.value)
     }
 
+    /// The text of the focused function, once it is known.
+    #[must_use]
+    pub fn current_source(&self) -> Option<&SourceText> {
+        let answered = self.answers.source.as_ref()?;
+        let call = self.current_tree()?.call()?;
+        let here =
+            matches!(answered.query, Query::Source { function, .. } if function == call.function);
+        answered.value.as_ref().ok().filter(|_| here).map(|text| &**text)
+    }
+
+    /// What the lines of the focused function cost, once all events were read.
+    #[must_use]
+    pub fn current_lines(&self) -> Option<&[LineCost]> {
+        let function = self.current_tree()?.call()?.function;
+        let answered = self.answers.lines.as_ref()?;
+        (answered.query == Query::Lines { function }).then_some(answered.value.as_slice())
+    }
+
     /// The function that is in focus: that of the focused call, or of the selected row.
     #[must_use]
     pub fn focused_function(&self) -> Option<FunctionId> {
         if self.pane == Pane::Functions {
-            if self.executions_of.is_some() {
-                return self.executions_of;
+            if let Some(which) = &self.executions_of {
+                let selected = self.execution_row(self.selected.executions);
+                return which.only().or(selected.map(|call| call.function));
             }
             if let Some(row) = self.function_row(self.selected.functions) {
                 return Some(row.id);

@@ -11,8 +11,10 @@ pub mod executions;
 pub mod facts;
 pub mod find;
 pub mod functions;
+pub mod health;
 pub mod hits;
 pub mod picture;
+pub mod sites;
 pub mod totals;
 pub mod travel;
 pub mod tree;
@@ -22,9 +24,9 @@ use std::sync::Arc;
 use scope_model::{FunctionId, ThreadState, Tid};
 use scope_timeline::{CallView, Timeline, TimelineError};
 
-use crate::source::{SourceText, SourceView};
+use crate::source::{LeftAt, LineCost, SourceText, SourceView};
 
-pub use executions::Executions;
+pub use executions::{Executions, Which};
 pub use facts::Facts;
 pub use find::{FindKind, FindRow, Finds};
 pub use functions::{FunctionRow, Functions};
@@ -69,19 +71,26 @@ pub enum Query {
     Source {
         /// Which.
         function: FunctionId,
-        /// Where a call leaves it: a return address of the process, or 0.
-        return_address: u64,
+        /// The call by which it is left at the moment, where there is one.
+        left_at: Option<LeftAt>,
+    },
+    /// What lines of a function cost.
+    Lines {
+        /// Which.
+        function: FunctionId,
     },
     /// All functions and their times.
     Functions,
     /// The times of all functions that need all events.
     Totals,
+    /// How the recording is getting on.
+    Health,
     /// Where a condition holds.
     Hits(hits::HitsQuery),
-    /// The slowest calls of a function.
+    /// The slowest calls of a function, or of those made from one place.
     Executions {
         /// Which.
-        function: FunctionId,
+        of: Which,
     },
 }
 
@@ -104,10 +113,14 @@ pub enum Answer {
     Call(Arc<CallView>),
     /// What matched.
     Find(Arc<Finds>),
-    /// A function's text, where there is one.
-    Source(Option<Arc<SourceText>>),
+    /// A function's text, or why there is none.
+    Source(Result<Arc<SourceText>, String>),
+    /// What lines cost, by line.
+    Lines(Arc<Vec<LineCost>>),
     /// Functions.
     Functions(Arc<Functions>),
+    /// How the recording is getting on.
+    Health(Arc<health::Condition>),
     /// Where a condition holds.
     Hits(Arc<Hits>),
     /// Times of functions.
@@ -117,7 +130,7 @@ pub enum Answer {
 }
 
 /// How many kinds of question there are.
-pub const SLOTS: usize = 13;
+pub const SLOTS: usize = 15;
 
 impl Query {
     /// Its kind, as an index: of two questions of one kind only the later one matters. Lower ones are
@@ -138,6 +151,8 @@ impl Query {
             Self::Executions { .. } => 10,
             Self::Totals => 11,
             Self::Hits(_) => 12,
+            Self::Lines { .. } => 13,
+            Self::Health => 14,
         }
     }
 
@@ -151,6 +166,7 @@ impl Query {
                 | Self::Executions { .. }
                 | Self::Totals
                 | Self::Hits(_)
+                | Self::Lines { .. }
         )
     }
 
@@ -158,18 +174,17 @@ impl Query {
     #[must_use]
     pub const fn ages(&self) -> bool {
         match self {
-            Self::Travel(_)
-            | Self::States { .. }
-            | Self::Find { .. }
-            | Self::Source { .. }
-            | Self::Totals => false,
+            Self::Travel(_) | Self::States { .. } | Self::Find { .. } | Self::Totals => false,
             Self::Tree(_)
             | Self::Picture(_)
             | Self::Bar { .. }
             | Self::Flames(_)
             | Self::Call { .. }
             | Self::Functions
+            | Self::Health
             | Self::Hits(_)
+            | Self::Source { .. }
+            | Self::Lines { .. }
             | Self::Executions { .. } => true,
         }
     }
@@ -183,7 +198,7 @@ impl Query {
 pub fn answer(
     timeline: &Timeline<'_>,
     facts: &Facts,
-    sources: &mut dyn SourceView,
+    sources: &dyn SourceView,
     query: &Query,
 ) -> Result<Answer, TimelineError> {
     Ok(match query {
@@ -198,18 +213,24 @@ pub fn answer(
         Query::Flames(query) => Answer::Flames(Arc::new(picture::flames(timeline, query)?)),
         Query::Call { id } => Answer::Call(Arc::new(timeline.call(*id, tree::MOST_WAITS)?)),
         Query::Find { text } => Answer::Find(Arc::new(find::find(timeline, text)?)),
-        Query::Source { function, return_address } => {
-            Answer::Source(sources.text(*function, *return_address).map(Arc::new))
+        Query::Source { function, left_at } => {
+            Answer::Source(sources.text(facts, *function, left_at.as_ref()).map(Arc::new))
+        }
+        Query::Lines { function } => {
+            let mut job = sites::Job::default();
+            while job.go_on(timeline, usize::MAX)? {}
+            Answer::Lines(Arc::new(sources.costs(facts, *function, job.sites())))
         }
         Query::Functions => Answer::Functions(Arc::new(functions::functions(timeline)?)),
+        Query::Health => Answer::Health(Arc::new(health::condition(timeline)?)),
         Query::Hits(query) => Answer::Hits(Arc::new(hits::hits(timeline, query)?)),
         Query::Totals => {
             let mut job = totals::Job::new(timeline)?;
             while job.go_on(usize::MAX)? {}
             Answer::Totals(Arc::new(job.finish()))
         }
-        Query::Executions { function } => {
-            let mut job = executions::Job::new(*function);
+        Query::Executions { of } => {
+            let mut job = executions::Job::new(of.clone());
             while job.go_on(timeline, usize::MAX)? {}
             Answer::Executions(Arc::new(job.found()))
         }

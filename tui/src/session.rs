@@ -34,7 +34,7 @@ pub struct Mark {
 }
 
 /// Where marks are kept: those of the trace that commands know too.
-pub trait Notebook {
+pub trait Notebook: Send {
     /// Keeps a mark, in the place of one of that name, or removes it.
     ///
     /// # Errors

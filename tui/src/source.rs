@@ -1,14 +1,43 @@
 //! Where the source pane gets the text of a function from.
 //!
-//! The pane knows no files: whoever makes the UI says where sources are. Asked on the worker thread.
+//! The pane knows no files: whoever makes the UI says where sources are ([`crate::code::Code`] of what a
+//! trace keeps). Asked on the worker threads, never while drawing.
 
-use scope_model::FunctionId;
+use scope_model::{FunctionId, Pid};
+use scope_timeline::SiteProfile;
+
+use crate::query::Facts;
 
 /// Sources of a trace.
-pub trait SourceView: Send {
-    /// The text of a function, and the node of the call that leaves it at `return_address` (in the
-    /// process' address space; 0: none). `None` where there is no source of it.
-    fn text(&mut self, function: FunctionId, return_address: u64) -> Option<SourceText>;
+pub trait SourceView: Send + Sync {
+    /// The text of a function, with the call expression by which it was left marked.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no text, as a clause for a person.
+    fn text(
+        &self,
+        facts: &Facts,
+        function: FunctionId,
+        left_at: Option<&LeftAt>,
+    ) -> Result<SourceText, String>;
+
+    /// What the calls cost that a function made, by the lines they were made from, of call sites of the
+    /// whole trace. Empty where its text is not known.
+    fn costs(&self, facts: &Facts, function: FunctionId, sites: &[SiteProfile]) -> Vec<LineCost>;
+}
+
+/// Where a call leaves the function that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftAt {
+    /// The process.
+    pub pid: Pid,
+    /// When it was made, ns.
+    pub time_ns: u64,
+    /// To where it returns, in the address space of the process; 0 where the caller left by a tail call.
+    pub return_address: u64,
+    /// What was called.
+    pub callee: FunctionId,
 }
 
 /// The text of a function.
@@ -16,16 +45,18 @@ pub trait SourceView: Send {
 pub struct SourceText {
     /// The file it is from.
     pub file: String,
+    /// What is to be known of it: it is not what was compiled, or its node or call is not known.
+    pub note: Option<String>,
     /// Line number of its first line, from 1.
     pub first_line: u32,
     /// Its lines, without their ends.
     pub lines: Vec<String>,
-    /// Pieces of a line to be coloured: line index, first and last byte of it, what it is.
+    /// Pieces of a line to be coloured, by line.
     pub highlights: Vec<Highlight>,
-    /// The current node.
+    /// The current node: the call expression that is being evaluated.
     pub node: Option<Span>,
-    /// What lines cost, by line index.
-    pub costs: Vec<(usize, LineCost)>,
+    /// Index of the line to be shown where there is no current node.
+    pub at: usize,
 }
 
 /// A piece of one line.
@@ -63,15 +94,19 @@ pub enum Token {
     Comment,
 }
 
-/// Calls made from a line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Recorded calls made from a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineCost {
+    /// Number of the line, from 1.
+    pub line: u32,
     /// How many.
     pub calls: u64,
-    /// Their time, ns.
+    /// Their time, as far as it is known, ns.
     pub total_ns: u64,
     /// 99th percentile of their durations, ns.
     pub p99_ns: Option<u64>,
+    /// What was called, and to where those calls return: what tells them from other calls.
+    pub sites: Vec<(FunctionId, u64)>,
 }
 
 /// No sources.
@@ -79,7 +114,11 @@ pub struct LineCost {
 pub struct NoSources;
 
 impl SourceView for NoSources {
-    fn text(&mut self, _: FunctionId, _: u64) -> Option<SourceText> {
-        None
+    fn text(&self, _: &Facts, _: FunctionId, _: Option<&LeftAt>) -> Result<SourceText, String> {
+        Err("its source is not in the trace".to_owned())
+    }
+
+    fn costs(&self, _: &Facts, _: FunctionId, _: &[SiteProfile]) -> Vec<LineCost> {
+        Vec::new()
     }
 }

@@ -2,10 +2,12 @@
 
 mod calls;
 mod functions;
+mod health;
 pub mod help;
 mod marks;
 mod overlay;
 mod paint;
+mod queries;
 mod source;
 mod states;
 mod timeline;
@@ -46,6 +48,8 @@ fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
             Pane::State => states::draw,
             Pane::Functions => functions::draw,
             Pane::Marks => marks::draw,
+            Pane::Queries => queries::draw,
+            Pane::Health => health::draw,
         };
         draw(model, &mut paint, *rect);
     }
@@ -68,8 +72,11 @@ fn title(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     let facts = &model.facts;
     let time = text::moment(facts.since(model.focus.time_ns));
     let thread = model.focus.tid.map(|tid| model.thread_name(tid)).unwrap_or_default();
+    let control = model.control.as_ref();
     let state = match (facts.complete, model.following) {
         (true, _) => "complete",
+        _ if control.is_some_and(|control| control.stopped) => "ending",
+        _ if control.is_some_and(|control| control.paused) => "PAUSED",
         (false, true) => "following",
         (false, false) => "recording",
     };

@@ -17,9 +17,9 @@ use scope_timeline::{Timeline, TimelineError};
 
 use crate::model::{Ask, Failure};
 use crate::query::executions::Job;
-use crate::query::totals;
 use crate::query::travel::travel;
 use crate::query::{self, Answer, Facts, Query, SLOTS};
+use crate::query::{sites, totals};
 use crate::source::SourceView;
 
 /// Blocks of a slice of a long job.
@@ -82,7 +82,7 @@ impl Worker {
     /// What the system says when it makes no thread.
     pub fn start(
         trace: Trace,
-        sources: Box<dyn SourceView>,
+        sources: Arc<dyn SourceView>,
         grows: bool,
         tell: impl Fn(Reply) + Send + 'static,
     ) -> std::io::Result<Self> {
@@ -186,11 +186,12 @@ impl Mailbox {
 struct Jobs {
     executions: Option<Job>,
     totals: Option<totals::Job>,
+    sites: sites::Job,
 }
 
 fn run(
     mut trace: Trace,
-    mut sources: Box<dyn SourceView>,
+    sources: Arc<dyn SourceView>,
     grows: bool,
     mailbox: &Mailbox,
     tell: &impl Fn(Reply),
@@ -211,7 +212,7 @@ fn run(
         if grows && grown {
             tell(Reply::Grown(known.clone()));
         }
-        carried = answer_all(&timeline, &known, &mut *sources, &mut jobs, mailbox, tell, carried);
+        carried = answer_all(&timeline, &known, &*sources, &mut jobs, mailbox, tell, carried);
         facts = Some(known);
         if mailbox.lock().quit {
             return;
@@ -244,7 +245,7 @@ fn run(
 fn answer_all(
     timeline: &Timeline<'_>,
     facts: &Facts,
-    sources: &mut dyn SourceView,
+    sources: &dyn SourceView,
     jobs: &mut Jobs,
     mailbox: &Mailbox,
     tell: &impl Fn(Reply),
@@ -265,10 +266,17 @@ fn answer_all(
             return Some(query);
         }
         let answer = match &query {
-            Query::Executions { function } => {
-                let kept = jobs.executions.take().filter(|job| job.function() == *function);
-                let job = jobs.executions.insert(kept.unwrap_or_else(|| Job::new(*function)));
+            Query::Executions { of } => {
+                let kept = jobs.executions.take().filter(|job| job.of() == of);
+                let job = jobs.executions.insert(kept.unwrap_or_else(|| Job::new(of.clone())));
                 executions(timeline, job, mailbox, query.slot())
+            }
+            Query::Lines { function } => {
+                let read = sites(timeline, &mut jobs.sites, mailbox, query.slot());
+                read.map(|()| {
+                    let costs = sources.costs(facts, *function, jobs.sites.sites());
+                    Answer::Lines(Arc::new(costs))
+                })
             }
             Query::Totals => totals(timeline, &mut jobs.totals, mailbox, query.slot()),
             Query::Travel(way) => {
@@ -309,6 +317,20 @@ fn executions(
         }
     }
     Ok(Answer::Executions(Arc::new(job.found())))
+}
+
+fn sites(
+    timeline: &Timeline<'_>,
+    job: &mut sites::Job,
+    mailbox: &Mailbox,
+    slot: usize,
+) -> Result<(), TimelineError> {
+    while job.go_on(timeline, 1)? {
+        if mailbox.is_wanted_before(slot) {
+            return Err(TimelineError::Interrupted);
+        }
+    }
+    Ok(())
 }
 
 fn totals(

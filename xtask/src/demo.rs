@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: traces a small order service for two seconds and shows the report.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,20 @@ use anyhow::{Context, Result, bail};
 use crate::project::{as_root, cargo, interactive, is_root, output, root, run, target_dir};
 
 /// Where the workload's sources are, relative to the top folder.
-const WORKLOAD: &str = "tests/workloads/demo";
+pub const WORKLOAD: &str = "tests/workloads/demo";
 
 /// Runs the demo.
 pub fn demo() -> Result<()> {
+    let (scope, trace) = recorded(&root().join(WORKLOAD))?;
+    println!();
+    run(Command::new(&scope).arg("report").arg(&trace).args(["--limit", "15"]))?;
+    println!("{}", closer_look(&scope, &trace));
+    Ok(())
+}
+
+/// Builds scope, and the workload from its sources in a folder, and records that; where scope is, and
+/// the trace.
+pub fn recorded(workload: &Path) -> Result<(PathBuf, PathBuf)> {
     eprintln!("building scope and the workload");
     // Without SQL, whose engine takes longer to build than the demo takes.
     let lean = ["--package", "tracer-user", "--no-default-features"];
@@ -21,7 +31,7 @@ pub fn demo() -> Result<()> {
     let target = target_dir();
     run(cargo()
         .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])
-        .arg(root().join(WORKLOAD).join("Cargo.toml"))
+        .arg(workload.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(target.join("demo")))?;
     let scope = target.join("release/scope");
@@ -29,11 +39,7 @@ pub fn demo() -> Result<()> {
     remove(&trace)?;
     let workload = Workload::start(&target.join("demo/release/demo"))?;
     record(&scope, workload.child.id(), &trace)?;
-    drop(workload);
-    println!();
-    run(Command::new(&scope).arg("report").arg(&trace).args(["--limit", "15"]))?;
-    println!("{}", closer_look(&scope, &trace));
-    Ok(())
+    Ok((scope, trace))
 }
 
 fn record(scope: &Path, pid: u32, trace: &Path) -> Result<()> {
@@ -75,6 +81,7 @@ fn closer_look(scope: &Path, trace: &Path) -> String {
     let (scope, trace) = (short(scope), short(trace));
     format!(
         "\nThe trace is in {trace}. To look closer:\n\
+         \n  {scope} replay {trace}                     walk through it in the terminal (docs/tour.md)\
          \n  {scope} report {trace} --sort self         what keeps the CPU busy\
          \n  {scope} report {trace} --sort off-cpu      what waits\
          \n  {scope} report {trace} --by-thread         who does it\

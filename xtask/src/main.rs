@@ -9,6 +9,8 @@ mod demo;
 mod ebpf;
 mod install;
 mod project;
+mod pty;
+mod screens;
 mod test;
 mod tidy;
 
@@ -34,6 +36,8 @@ enum Command {
     CheckMetrics(check_metrics::Options),
     /// Trace a small multi-threaded service for two seconds and show the report.
     Demo,
+    /// Take the pictures of the documents from the program itself, on a fresh recording of the demo.
+    Screens,
     /// Run all tests: those for any user, and as root those on the real kernel.
     Test(test::Options),
     /// Check what the compiler does not: dependencies, documents, house rules.
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::CheckMetrics(options) => check_metrics::run(&options),
         Command::Demo => demo::demo(),
+        Command::Screens => screens::run(),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
     };

@@ -29,6 +29,7 @@ mod event_codec;
 mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+mod health;
 mod ledger;
 mod lock;
 mod manifest;
@@ -58,6 +59,7 @@ pub use blocks::{Block, BlockFilter, BlockInfo, BlocksWith, Direction};
 pub use durations::CallDurations;
 pub use error::StoreError;
 pub use events::{Events, Position};
+pub use health::{Health, HealthNote, HealthSample};
 pub use manifest::{
     Clock, ClosedSegment, Host, Manifest, RecorderStats, RecordingState, SegmentEntry, Target,
 };

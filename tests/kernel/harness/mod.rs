@@ -10,5 +10,5 @@ mod trace;
 pub use machine::{alone, folder, rounds, shared, stolen_ns, wait_until};
 pub use program::{C, C_FLAGS, CPP_FLAGS, NOP5_FLAGS, Program, RUST_FLAGS};
 pub use recorder::{EVERY, Recorder, record, run, scope, scope_fails};
-pub use target::{Ended, Target, Truth};
+pub use target::{Ended, Owned, Target, Truth};
 pub use trace::{Report, Trace};

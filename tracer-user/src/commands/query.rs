@@ -87,7 +87,12 @@ fn format(args: &QueryArgs) -> QueryFormat {
     }
 }
 
-fn open(traces: &[PathBuf]) -> anyhow::Result<Session> {
+/// A session over traces, with their bookmarks.
+///
+/// # Errors
+///
+/// When one cannot be read.
+pub fn open(traces: &[PathBuf]) -> anyhow::Result<Session> {
     let mut inputs: Vec<Input> = Vec::new();
     for path in traces {
         let file = path.file_name().map_or(path.as_os_str(), |name| name);
@@ -264,7 +269,7 @@ fn data(answer: Answer, format: Format, out: impl Write + Send) -> anyhow::Resul
 }
 
 /// An error in the words of this program; a reader that has gone stays one.
-fn told(error: QueryError) -> anyhow::Error {
+pub fn told(error: QueryError) -> anyhow::Error {
     match error {
         QueryError::Write(error) => error.into(),
         QueryError::TimedOut(after) => {

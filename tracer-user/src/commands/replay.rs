@@ -2,11 +2,16 @@
 //!
 //! Its marks are the bookmarks of `scope bookmark`: each knows those of the other.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+#[cfg(feature = "sql")]
+mod engine;
 
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use scope_tui::code::Code;
 use scope_tui::session::{Mark, Notebook};
-use scope_tui::source::NoSources;
+use scope_tui::sql::Engine;
 use scope_tui::{Options, TuiError};
 
 use super::bookmarks::{Bookmark, Kept};
@@ -15,24 +20,56 @@ use crate::cli::ReplayArgs;
 
 /// Shows the trace until its user leaves.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let trace = reading::open(&args.trace)?;
+    match scope_tui::run(options(&args.trace, args.session.as_deref())?) {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(explained(&args.trace, error)),
+    }
+}
+
+/// An error of the UI, as other commands tell it.
+pub fn explained(path: &Path, error: TuiError) -> anyhow::Error {
+    match error {
+        TuiError::Trace(error) => match reading::open(path) {
+            Ok(trace) => reading::travel_error(&trace, error),
+            Err(error) => error,
+        },
+        error => error.into(),
+    }
+}
+
+/// What the UI shows of a trace, with the session of a name, or of the user's.
+///
+/// # Errors
+///
+/// When the trace or its bookmarks cannot be read.
+pub fn options(path: &Path, session: Option<&str>) -> anyhow::Result<Options> {
+    let trace = reading::open(path)?;
     let marks = Kept::of(&trace)?.all().into_iter().map(|(name, mark)| (name, to_mark(mark)));
-    let session = match &args.session {
-        Some(name) => name.clone(),
+    let session = match session {
+        Some(name) => name.to_owned(),
         None => std::env::var("USER").unwrap_or_else(|_| "default".to_owned()),
     };
-    let options = Options {
-        path: args.trace.clone(),
-        sources: Box::new(NoSources),
+    Ok(Options {
+        path: path.to_path_buf(),
+        sources: Arc::new(Code::new(path.to_path_buf())),
         marks: marks.collect(),
-        notebook: Box::new(Bookmarks { trace: args.trace.clone() }),
+        notebook: Box::new(Bookmarks { trace: path.to_path_buf() }),
         session,
-    };
-    match scope_tui::run(options) {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(TuiError::Trace(error)) => Err(reading::travel_error(&trace, error)),
-        Err(error) => Err(error.into()),
-    }
+        recorder: None,
+        engine: engine(path),
+    })
+}
+
+/// What answers statements in SQL.
+#[cfg(feature = "sql")]
+fn engine(path: &Path) -> Option<Box<dyn Engine>> {
+    Some(Box::new(engine::Queries::new(path.to_path_buf())))
+}
+
+/// This build has nothing that answers statements in SQL.
+#[cfg(not(feature = "sql"))]
+fn engine(_: &Path) -> Option<Box<dyn Engine>> {
+    None
 }
 
 /// The bookmarks of a trace.

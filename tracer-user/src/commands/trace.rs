@@ -1,5 +1,7 @@
 //! `scope trace`: record a running process or a command.
 
+pub mod ui;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -11,9 +13,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use scope_model::Function;
 use scope_symbols::glob::Glob;
 use scope_symbols::select::{Plan, Selection, plan};
+use scope_tui::Exit;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use self::ui::{Ui, Word};
 use crate::cli::{self, TraceArgs};
 use crate::output::{self, json, units};
 use crate::probe::gate::Gated;
@@ -25,6 +29,9 @@ use crate::record::{privilege, returns};
 
 /// A descriptor that gets one byte once all probes are in.
 const READY_VARIABLE: &str = "SCOPE_READY_FD";
+
+/// The end of a recording whose terminal is gone.
+const HUNG_UP: &str = "the terminal was closed (SIGHUP)";
 
 /// Smallest ring, bytes: a page.
 const SMALLEST_RING: u64 = 4096;
@@ -244,13 +251,25 @@ async fn record(
     let mut recording =
         Recording::start(setup, kernel, decision).map_err(|error| target::or_ended(pid, error))?;
     announce(&args, &recording, &output)?;
+    let mut ui = match ui::is_wanted(&args) {
+        true => Some(Ui::open(&output, recording.switches())?),
+        false => None,
+    };
     let mut child = gated.map(Gated::open).transpose().context("cannot run the command")?;
-    let end = watch(&args, &mut recording, &mut signals, &mut exit, child.as_mut()).await;
+    let end = watch(&args, &mut recording, &mut signals, &mut exit, child.as_mut(), &mut ui).await;
     let to_seal = recording.progress().writer().hot_segments;
-    let status_line = StatusLine::new(args.quiet);
+    let mut status_line = StatusLine::new(args.quiet);
+    if ui.is_some() {
+        status_line.hide();
+    }
     status_line.ending(to_seal);
-    let outcome = recording.finish(end.reason(), signals.next()).await;
+    let outcome = recording.finish(end.reason(), signals.next_key()).await;
     status_line.end();
+    // The trace is whole now: whoever looks at it goes on.
+    let looked = match ui {
+        Some(ui) => ui.wait().await.map(drop),
+        None => Ok(()),
+    };
     let status = child.map(|child| wait(child, &end)).transpose()?;
     if let End::Failed(error) = end {
         // Whatever was written before opens; the reason comes first.
@@ -265,6 +284,7 @@ async fn record(
         say!("{call}");
     }
     summarize(&args, &outcome?, &output);
+    looked?;
     Ok(status.map_or(ExitCode::SUCCESS, exit_code))
 }
 
@@ -303,9 +323,18 @@ pub fn tell_ready() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the UI says next, where there is one.
+async fn next_word(ui: &mut Option<Ui>) -> Word {
+    match ui {
+        Some(ui) => ui.word().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Why a recording ends.
 #[derive(Debug)]
 enum End {
+    Stopped,
     Exited,
     Duration,
     Signal(&'static str),
@@ -316,6 +345,7 @@ enum End {
 impl End {
     fn reason(&self) -> &str {
         match self {
+            Self::Stopped => "its user ended it",
             Self::Exited => "the target ended",
             Self::Duration => "the duration was over",
             Self::Signal(name) => name,
@@ -348,12 +378,22 @@ impl Signals {
         })
     }
 
+    /// The next one that somebody sent on purpose: a closed terminal closes once for all who use it.
+    async fn next_key(&mut self) -> &'static str {
+        loop {
+            let name = self.next().await;
+            if name != HUNG_UP {
+                return name;
+            }
+        }
+    }
+
     /// The next one, as the reason of an end.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupted (SIGINT)",
             _ = self.terminate.recv() => "terminated (SIGTERM)",
-            _ = self.hang_up.recv() => "the terminal was closed (SIGHUP)",
+            _ = self.hang_up.recv() => HUNG_UP,
         }
     }
 }
@@ -383,8 +423,12 @@ async fn watch(
     signals: &mut Signals,
     exit: &mut oneshot::Receiver<()>,
     mut child: Option<&mut Child>,
+    ui: &mut Option<Ui>,
 ) -> End {
     let mut status = StatusLine::new(args.quiet);
+    if ui.is_some() {
+        status.hide();
+    }
     let mut tick = tokio::time::interval(StatusLine::PERIOD);
     let deadline = args.duration.map(|duration| tokio::time::Instant::now() + duration);
     let mut interrupted = false;
@@ -397,7 +441,29 @@ async fn watch(
                 Some(Notice::Failed(error)) => break End::Failed(error.into()),
             },
             () = sleep_until(deadline) => break End::Duration,
+            word = next_word(ui) => match word {
+                Word::Stop => break End::Stopped,
+                Word::Over(result) => {
+                    let over = match ui.take() {
+                        Some(ui) => ui.over(result),
+                        None => continue,
+                    };
+                    match over {
+                        Ok(Exit::Left) => break End::Stopped,
+                        // The signal comes here too.
+                        Ok(Exit::Signal) => {}
+                        Ok(Exit::TerminalGone) if !args.ignore_hangup => break End::Signal(HUNG_UP),
+                        Ok(Exit::Detached | Exit::TerminalGone) => {
+                            status.show(args.quiet);
+                        }
+                        Err(error) => break End::Failed(error),
+                    }
+                }
+            },
             name = signals.next() => {
+                if name == HUNG_UP && args.ignore_hangup {
+                    continue;
+                }
                 // A command gets the terminal's Ctrl-C itself; how it ends belongs to the recording.
                 if let Some(child) = child.as_mut()
                     && !std::mem::replace(&mut interrupted, true)

@@ -46,6 +46,8 @@ pub struct Progress {
     pub alive_ns: AtomicU64,
     /// Fill of the fullest ring since last asked, in thousandths.
     pub fill: Arc<AtomicU64>,
+    /// As of the last half second.
+    pub fill_lately: AtomicU64,
     writer: Mutex<WriterStatus>,
 }
 

@@ -16,17 +16,20 @@ use scope_store::{
 };
 use scope_symbols::sources::SourceMap;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tracer_common::{FunctionFlags, MAX_CPUS, MAX_FUNCTIONS, Settings};
+use tracer_common::{MAX_CPUS, MAX_FUNCTIONS, Settings};
 
 use super::drain::{Drains, clock_ns, now_ns};
+use super::health::{Subject, Teller};
 use super::loaded::{LoadedModules, ModuleFacts};
 use super::pipeline::{Finished, Notice, Pipeline, Progress};
 use super::returns::Decision;
 use super::scribe::{ModuleCode, Scribe};
+use super::switches::SharedSwitches;
 use super::target::Files;
 use super::threads;
 use super::trigger::{Condition, Trigger};
 use crate::guard::{Guard, Orders, posts};
+use crate::output::units;
 use crate::probe::attach::{FileSites, Mechanism, Probes, ReturnProbes};
 use crate::probe::btf::KernelTypes;
 use crate::probe::loss::Losses;
@@ -187,6 +190,9 @@ pub struct Recording {
     returns: ReturnProbes,
     warnings: Vec<String>,
     cpu_before_ns: u64,
+    start_ns: u64,
+    switches: SharedSwitches,
+    teller: Teller,
 }
 
 /// What a recording came to.
@@ -255,7 +261,8 @@ impl Recording {
         };
         let mut object = Object::load(settings, kernel.types.uprobe_offsets()?, Size::Recording)?;
         let rings = create_rings(&mut object, setup.ring_size)?;
-        enable(&mut object, setup.functions.len())?;
+        let flags = Array::try_from(object.take_map("FUNCTIONS")?)?;
+        let switches = SharedSwitches::new(flags, &setup.functions)?;
         trace_process(&mut object, setup.pid)?;
         let losses = Losses::new(&mut object)?;
 
@@ -310,6 +317,7 @@ impl Recording {
         let probes = Probes::attach(&mut object, kernel.mechanism, returns, &files, pid)
             .map_err(|error| abandon(error.into()))?;
 
+        let cpus = u32::try_from(rings.len()).unwrap_or(u32::MAX);
         let drains = Drains::start(rings, &batches_in, &progress.fill)
             .context("cannot start the drain threads")
             .map_err(abandon)?;
@@ -319,6 +327,15 @@ impl Recording {
             .context("cannot start the pipeline thread")
             .map_err(abandon)?;
         // Not before the probes are in: it would take its time from that.
+        let teller = Teller::start(Subject {
+            trace: setup.output.clone(),
+            progress: Arc::clone(&progress),
+            switches: switches.clone(),
+            cpu_before_ns,
+            rings: cpus,
+            ring_bytes: u64::from(setup.ring_size),
+        })
+        .context("cannot start the thread that tells how the recording is getting on")?;
         inbox.start(setup.output, code, setup.functions, setup.source_map)?;
         Ok(Self {
             object,
@@ -333,6 +350,9 @@ impl Recording {
             returns,
             warnings,
             cpu_before_ns,
+            start_ns,
+            switches,
+            teller,
         })
     }
 
@@ -345,6 +365,12 @@ impl Recording {
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// Which functions' calls are recorded, to be changed while it runs.
+    #[must_use]
+    pub fn switches(&self) -> SharedSwitches {
+        self.switches.clone()
     }
 
     /// Remarks for the user.
@@ -379,10 +405,16 @@ impl Recording {
         drop(object);
         drains.finish();
         let finished = pipeline.join().map_err(|_| anyhow!("the pipeline thread panicked"))?;
+        // Its last numbers are those of the end.
+        drop(self.teller);
         if let Some(guard) = guard {
             guard.dismiss();
         }
         let mut warnings = self.warnings;
+        warnings.extend(self.switches.done_since(0).into_iter().map(|(time_ns, what)| {
+            let at = units::duration(time_ns.saturating_sub(self.start_ns));
+            format!("from {at} after the start on: {what}")
+        }));
         let (layouts, sites) = finished.loaded.finish();
         tokio::select! {
             remarks = scribe.finish(layouts, sites) => match remarks {
@@ -454,14 +486,6 @@ fn create_rings(object: &mut Object, size: u32) -> anyhow::Result<Vec<Ring>> {
         .collect()
 }
 
-fn enable(object: &mut Object, functions: usize) -> anyhow::Result<()> {
-    let mut flags: Array<_, u32> = object.map("FUNCTIONS")?.try_into()?;
-    for id in 0..functions {
-        flags.set(id as u32, FunctionFlags::ENABLED, 0)?;
-    }
-    Ok(())
-}
-
 fn trace_process(object: &mut Object, pid: u32) -> anyhow::Result<()> {
     let mut processes: BpfHashMap<_, u32, u32> = object.map("PROCESSES")?.try_into()?;
     processes.insert(pid, 1, 0)?;
@@ -521,6 +545,6 @@ fn manifest(
 }
 
 /// CPU time of this process, ns.
-fn own_cpu_ns() -> u64 {
+pub(super) fn own_cpu_ns() -> u64 {
     clock_ns(rustix::time::ClockId::ProcessCPUTime)
 }

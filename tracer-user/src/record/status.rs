@@ -43,6 +43,17 @@ impl StatusLine {
         }
     }
 
+    /// Shows nothing for now: somebody else has the terminal.
+    pub fn hide(&mut self) {
+        self.clear();
+        self.shown = false;
+    }
+
+    /// Shows what there is from now on, as a new line would.
+    pub fn show(&mut self, quiet: bool) {
+        self.shown = Self::new(quiet).shown;
+    }
+
     /// Shows the present numbers.
     pub fn update(&mut self, recording: &Recording) {
         if !self.shown {
@@ -52,7 +63,7 @@ impl StatusLine {
         let events = progress.events.load(Ordering::Relaxed);
         let lost = progress.lost.load(Ordering::Relaxed);
         let bytes = progress.bytes.load(Ordering::Relaxed);
-        let fill = progress.fill.swap(0, Ordering::Relaxed);
+        let fill = progress.fill_lately.load(Ordering::Relaxed);
         let cpu_ns = recording.cpu_ns();
         let seconds = self.last.elapsed().as_secs_f64().max(1e-3);
         let rate = events.saturating_sub(self.events) as f64 / seconds;

@@ -7,7 +7,9 @@ use scope_timeline::{Condition, Move, Place};
 use super::prompt::Kind;
 use super::rows::{CallRow, MarkRow, StateRow};
 use super::{Effect, Model, Pane, Prompt, SortKey, whole};
+use crate::control::Order;
 use crate::keys::Action;
+use crate::query::Which;
 use crate::query::travel::Destination;
 use crate::text;
 
@@ -19,6 +21,9 @@ const PAN: i64 = 20;
 
 impl Model {
     pub(super) fn act(&mut self, action: Action) {
+        if action != Action::Quit {
+            self.leaving = false;
+        }
         if self.help.is_some() && self.act_in_help(action) {
             return;
         }
@@ -74,10 +79,18 @@ impl Model {
             Action::PaneState => self.show_pane(Pane::State),
             Action::PaneFunctions => self.show_pane(Pane::Functions),
             Action::PaneMarks => self.show_pane(Pane::Marks),
+            Action::PaneQueries => self.show_pane(Pane::Queries),
+            Action::PaneHealth => self.show_pane(Pane::Health),
+            Action::WriteQuery => self.write_query(),
+            Action::Pause => self.pause(),
+            Action::Stop => self.order(Order::Stop),
+            Action::Detach => self.detach(),
             Action::NextPane => self.pane_beside(1),
             Action::PreviousPane => self.pane_beside(Pane::ALL.len() - 1),
             Action::Help => self.help = Some(0),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            // With a query that runs it is that which ends.
+            Action::Quit if self.cancel_query() => self.say("the query is cancelled"),
             Action::Quit => self.quit(),
             Action::RowUp => self.select(self.selected_row(self.pane).saturating_sub(1)),
             Action::RowDown => self.select(self.selected_row(self.pane) + 1),
@@ -103,6 +116,7 @@ impl Model {
             | Action::Cancel
             | Action::HistoryUp
             | Action::HistoryDown
+            | Action::Complete
             | Action::ClearLine => {}
         }
     }
@@ -155,7 +169,7 @@ impl Model {
         } else {
             self.focus.frame = frame;
             self.selected.calls = None;
-            self.selected.source = 0;
+            self.selected.source = None;
         }
     }
 
@@ -200,7 +214,9 @@ impl Model {
     }
 
     fn interrupt(&mut self) {
-        if self.travelling.is_some() {
+        if self.cancel_query() {
+            self.say("the query is cancelled");
+        } else if self.travelling.is_some() {
             self.waiting.clear();
             self.effects.push(Effect::Interrupt);
         } else if self.pane == Pane::Functions && self.executions_of.is_some() {
@@ -277,13 +293,6 @@ impl Model {
         self.show_pane(Pane::ALL[(at + by) % Pane::ALL.len()]);
     }
 
-    fn quit(&mut self) {
-        if self.travelling.is_some() {
-            self.effects.push(Effect::Interrupt);
-        }
-        self.effects.push(Effect::Quit);
-    }
-
     /// Goes to what the selected row names.
     pub(super) fn open(&mut self) {
         let row = self.selected_row(self.pane);
@@ -306,7 +315,7 @@ impl Model {
                     Some(CallRow::Times | CallRow::Now | CallRow::More { .. }) | None => {}
                 }
             }
-            Pane::Source => {}
+            Pane::Source => self.calls_from_line(row),
             Pane::State => match self.state_rows().get(row).copied() {
                 Some(StateRow::Thread(thread)) => {
                     let tid = thread.tid;
@@ -315,14 +324,14 @@ impl Model {
                 Some(StateRow::Frame(index, _)) => self.open_frame(index),
                 None => {}
             },
-            Pane::Functions => match self.executions_of {
+            Pane::Functions => match &self.executions_of {
                 Some(_) => {
                     if let Some(id) = self.execution_row(row).map(|call| call.id) {
                         self.go(Destination::Call(id));
                     }
                 }
                 None => {
-                    self.executions_of = self.function_row(row).map(|row| row.id);
+                    self.executions_of = self.function_row(row).map(|row| Which::function(row.id));
                     self.selected.executions = 0;
                 }
             },
@@ -334,6 +343,25 @@ impl Model {
                 Some(MarkRow::Breakpoint(_)) => self.toggle(),
                 None => {}
             },
+            Pane::Queries => self.open_query_row(row),
+            Pane::Health => {}
+        }
+    }
+
+    /// Lists the calls that were made from a line of the source.
+    fn calls_from_line(&mut self, row: usize) {
+        let Some(source) = self.current_source() else { return };
+        let line = u64::from(source.first_line) + row as u64;
+        let name = source.file.rsplit('/').next().unwrap_or(&source.file);
+        let place = format!("{name}:{line}");
+        let costs = self.current_lines().unwrap_or_default();
+        match costs.iter().find(|cost| u64::from(cost.line) == line) {
+            Some(cost) => {
+                self.executions_of = Some(Which::from_place(&cost.sites, &place));
+                self.selected.executions = 0;
+                self.show_pane(Pane::Functions);
+            }
+            None => self.say(format!("no recorded call was made from {place}")),
         }
     }
 
@@ -344,11 +372,12 @@ impl Model {
         if let Some(frame) = depth.checked_sub(index + 1) {
             self.focus.frame = frame;
             self.selected.calls = None;
-            self.selected.source = 0;
+            self.selected.source = None;
         }
     }
 
     fn toggle(&mut self) {
+        self.toggle_function();
         let row = match self.mark_rows().get(self.selected.marks) {
             Some(MarkRow::Breakpoint(index)) if self.pane == Pane::Marks => *index,
             _ => return,

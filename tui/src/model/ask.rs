@@ -7,6 +7,7 @@ use crate::query::hits::HitsQuery;
 use crate::query::picture::{FlamesQuery, PictureQuery};
 use crate::query::tree::TreeQuery;
 use crate::query::{Answer, Query, Tree};
+use crate::source::{LeftAt, SourceText};
 
 /// A trace grows this often before what costs much is asked again.
 const SELDOM: u64 = 8;
@@ -37,6 +38,14 @@ impl Model {
             }
         }
         asks
+    }
+
+    /// Time passed: what a recorder tells changes also where no events come.
+    pub fn beat(&mut self) {
+        let slot = Query::Health.slot();
+        if !self.facts.complete {
+            self.asked[slot].take_if(|asked| !asked.in_flight);
+        }
     }
 
     /// Takes the answer to a question. One that is no longer asked is dropped; why a question has no
@@ -116,6 +125,7 @@ impl Model {
                 answers.functions = Some(Answered { query, value });
                 self.sort_functions();
             }
+            Answer::Health(value) => answers.health = Some(Answered { query, value }),
             Answer::Hits(value) => answers.hits = Some(Answered { query, value }),
             Answer::Totals(value) => {
                 answers.totals = Some(Answered { query, value });
@@ -123,6 +133,7 @@ impl Model {
             }
             Answer::Executions(value) => answers.executions = Some(Answered { query, value }),
             Answer::Source(value) => answers.source = Some(Answered { query, value }),
+            Answer::Lines(value) => answers.lines = Some(Answered { query, value }),
         }
     }
 
@@ -137,7 +148,20 @@ impl Model {
                     _ => SELDOM,
                 }
             }
-            Query::Functions | Query::Executions { .. } | Query::Hits(_) => SELDOM,
+            Query::Source { .. } => {
+                // The recorder writes the code aside: what is not there may come.
+                let missing = |text: &SourceText| text.node.is_none();
+                let known = self.answers.source.as_ref().map(|answered| &answered.value);
+                match known {
+                    Some(Ok(text)) if !missing(text) => u64::MAX,
+                    _ => SELDOM,
+                }
+            }
+            Query::Functions | Query::Executions { .. } | Query::Hits(_) | Query::Lines { .. } => {
+                SELDOM
+            }
+            // It is asked anew as time passes.
+            Query::Health => u64::MAX,
             query if query.ages() => 1,
             _ => u64::MAX,
         }
@@ -182,27 +206,41 @@ impl Model {
         if shows(Pane::Source)
             && let Some(call) = self.current_tree().and_then(Tree::call)
         {
-            let return_address = self
-                .current_tree()
-                .and_then(|tree| tree.thread.as_ref()?.stack.get(tree.frame? + 1))
-                .map_or(0, |inner| inner.return_address);
-            wanted.push(Query::Source { function: call.function, return_address });
+            let function = call.function;
+            wanted.push(Query::Source { function, left_at: self.left_at() });
+            wanted.push(Query::Lines { function });
         }
         if shows(Pane::Calls)
             && let Some(call) = self.current_tree().and_then(Tree::call)
         {
             wanted.push(Query::Call { id: call.id });
         }
+        if shows(Pane::Health) {
+            wanted.push(Query::Health);
+        }
         if shows(Pane::Functions) {
             wanted.push(Query::Functions);
             if self.facts.complete {
                 wanted.push(Query::Totals);
             }
-            if let Some(function) = self.executions_of {
-                wanted.push(Query::Executions { function });
+            if let Some(of) = self.executions_of.clone() {
+                wanted.push(Query::Executions { of });
             }
         }
         wanted
+    }
+
+    /// The call by which the focused one is left at the moment.
+    fn left_at(&self) -> Option<LeftAt> {
+        let tree = self.current_tree()?;
+        let thread = tree.thread.as_ref()?;
+        let inner = thread.stack.get(tree.frame? + 1)?;
+        Some(LeftAt {
+            pid: thread.pid,
+            time_ns: inner.entered_ns,
+            return_address: inner.return_address,
+            callee: inner.function,
+        })
     }
 
     /// Whether a question was answered, or has no answer.

@@ -7,6 +7,7 @@ use scope_timeline::{Condition, Place};
 
 use super::prompt::Kind;
 use super::{Breakpoint, Effect, Model, Prompt};
+use crate::control::Order;
 use crate::keys::{Action, Key};
 use crate::query::{FindKind, travel::Destination};
 use crate::session::Mark;
@@ -15,7 +16,7 @@ use crate::session::Mark;
 const MOST_LINES: usize = 100;
 
 /// The commands, as the help and the docs show them: how they are written, and what they do.
-pub const COMMANDS: [(&str, &str); 8] = [
+pub const COMMANDS: [(&str, &str); 10] = [
     (":1.25s  :250ms  :50%", "to a time, or a share of the trace"),
     (":call ID  :event N", "to just after a call began, or after an event"),
     (":@NAME", "to a mark"),
@@ -24,6 +25,8 @@ pub const COMMANDS: [(&str, &str); 8] = [
     (":find CONDITION", "to the next event that satisfies a condition; ] and [ lead to others"),
     (":break CONDITION", "set a breakpoint, as `scope find` takes conditions"),
     (":mark NAME [NOTE]  :q", "name this moment; leave"),
+    (":sql STATEMENT", "run a query; its rows lead to their times and calls"),
+    (":pause  :resume  :stop  :detach", "have the recorder of this process do so"),
 ];
 
 impl Model {
@@ -33,6 +36,7 @@ impl Model {
             Some(Action::Accept) => self.accept(),
             Some(Action::Cancel) => self.prompt = None,
             Some(Action::ClearLine) => prompt.set(String::new()),
+            Some(Action::Complete) => self.complete(),
             Some(Action::HistoryUp) => self.prompt_up(),
             Some(Action::HistoryDown) => self.prompt_down(),
             _ => match key.code {
@@ -53,10 +57,16 @@ impl Model {
         let Some(prompt) = &mut self.prompt else { return };
         if prompt.kind == Kind::Find {
             prompt.selected = prompt.selected.saturating_sub(1);
-        } else if prompt.back < self.history.len() {
-            let back = prompt.back + 1;
-            prompt.set(self.history[self.history.len() - back].clone());
-            prompt.back = back;
+        } else {
+            let history = match prompt.kind {
+                Kind::Query => &self.queries.history,
+                _ => &self.history,
+            };
+            if prompt.back < history.len() {
+                let back = prompt.back + 1;
+                prompt.set(history[history.len() - back].clone());
+                prompt.back = back;
+            }
         }
     }
 
@@ -66,10 +76,14 @@ impl Model {
             let rows = self.answers.finds.as_ref().map_or(0, |finds| finds.value.rows.len());
             prompt.selected = (prompt.selected + 1).min(rows.saturating_sub(1));
         } else {
+            let history = match prompt.kind {
+                Kind::Query => &self.queries.history,
+                _ => &self.history,
+            };
             let back = prompt.back.saturating_sub(1);
             let line = match back {
                 0 => String::new(),
-                back => self.history[self.history.len() - back].clone(),
+                back => history[history.len() - back].clone(),
             };
             prompt.set(line);
             prompt.back = back;
@@ -90,9 +104,11 @@ impl Model {
             Kind::Command => self.command(&text),
             Kind::Break => self.set_breakpoint(&text),
             Kind::Mark => self.set_mark(&text),
+            Kind::Query => self.run_query(&text),
             Kind::Find => Ok(()),
         };
         match done {
+            Ok(()) if prompt.kind == Kind::Query => {}
             Ok(()) => {
                 if self.history.last() != Some(&text) {
                     self.history.push(text);
@@ -125,7 +141,13 @@ impl Model {
         let (word, rest) =
             text.split_once(' ').map_or((text, ""), |(word, rest)| (word, rest.trim()));
         match word {
-            "q" | "quit" => self.effects.push(Effect::Quit),
+            "q" | "quit" => self.quit(),
+            "sql" if rest.is_empty() => self.write_query(),
+            "sql" => self.run_query(rest)?,
+            "pause" => self.order(Order::Pause),
+            "resume" => self.order(Order::Resume),
+            "stop" => self.order(Order::Stop),
+            "detach" => self.detach(),
             "break" => self.set_breakpoint(rest)?,
             "mark" => self.set_mark(rest)?,
             "find" => {

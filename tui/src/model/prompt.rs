@@ -16,6 +16,8 @@ pub enum Kind {
     Break,
     /// The name of a mark.
     Mark,
+    /// A statement in SQL.
+    Query,
 }
 
 impl Kind {
@@ -27,6 +29,7 @@ impl Kind {
             Self::Find => "/",
             Self::Break => "break when ",
             Self::Mark => "mark ",
+            Self::Query => "sql ",
         }
     }
 }

@@ -183,7 +183,7 @@ impl Model {
     #[must_use]
     pub fn execution_row(&self, at: usize) -> Option<&Execution> {
         let executions = &self.answers.executions.as_ref()?.value;
-        let open = self.executions_of == Some(executions.function);
+        let open = self.executions_of.as_ref() == Some(&executions.of);
         executions.calls.get(at).filter(|_| open)
     }
 
@@ -199,16 +199,15 @@ impl Model {
     pub fn row_count(&self) -> usize {
         match self.pane {
             Pane::Calls => self.call_rows().0.len(),
-            Pane::Source => {
-                let source = self.answers.source.as_ref().and_then(|source| source.value.as_ref());
-                source.map_or(0, |source| source.lines.len())
-            }
+            Pane::Source => self.current_source().map_or(0, |source| source.lines.len()),
             Pane::State => self.state_rows().len(),
             Pane::Functions if self.executions_of.is_some() => {
                 self.answers.executions.as_ref().map_or(0, |answered| answered.value.calls.len())
             }
             Pane::Functions => self.function_order.len(),
             Pane::Marks => self.mark_rows().len(),
+            Pane::Queries => self.shown_rows().map_or(0, |shown| shown.rows.rows.len()),
+            Pane::Health => self.health_lines().len(),
         }
     }
 
@@ -217,11 +216,16 @@ impl Model {
     pub fn selected_row(&self, pane: Pane) -> usize {
         match pane {
             Pane::Calls => self.selected.calls.unwrap_or_else(|| self.call_rows().1),
-            Pane::Source => self.selected.source,
+            Pane::Source => self.selected.source.unwrap_or_else(|| {
+                self.current_source()
+                    .map_or(0, |source| source.node.map_or(source.at, |node| node.line))
+            }),
             Pane::State => self.selected.state.unwrap_or_else(|| self.focused_state()),
             Pane::Functions if self.executions_of.is_some() => self.selected.executions,
             Pane::Functions => self.selected.functions,
             Pane::Marks => self.selected.marks,
+            Pane::Queries => self.selected.queries,
+            Pane::Health => self.selected.health,
         }
     }
 
@@ -230,11 +234,13 @@ impl Model {
         let row = row.min(self.row_count().saturating_sub(1));
         match self.pane {
             Pane::Calls => self.selected.calls = Some(row),
-            Pane::Source => self.selected.source = row,
+            Pane::Source => self.selected.source = Some(row),
             Pane::State => self.selected.state = Some(row),
             Pane::Functions if self.executions_of.is_some() => self.selected.executions = row,
             Pane::Functions => self.selected.functions = row,
             Pane::Marks => self.selected.marks = row,
+            Pane::Queries => self.selected.queries = row,
+            Pane::Health => self.selected.health = row,
         }
     }
 
@@ -243,6 +249,7 @@ impl Model {
     pub const fn heading(pane: Pane) -> usize {
         match pane {
             Pane::Functions | Pane::Source => 1,
+            Pane::Queries => 2,
             _ => 0,
         }
     }

@@ -80,7 +80,7 @@ impl Model {
     pub(super) fn after_move(&mut self) {
         self.selected.calls = None;
         self.selected.state = None;
-        self.selected.source = 0;
+        self.selected.source = None;
         if !self.range.contains(self.focus.time_ns) {
             self.center(self.focus.time_ns);
         }

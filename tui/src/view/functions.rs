@@ -97,6 +97,9 @@ fn line(
     }
     let room = usize::from(area.width).saturating_sub(text::width(&left) + 2);
     let mut name = text::printable(&model.facts.name(row.id));
+    if model.is_disabled(row.id) {
+        name.push_str(" (not recorded)");
+    }
     if row.unknown > 0 {
         name.push_str(&format!(" ({} unknown)", text::count(row.unknown)));
     }
@@ -157,11 +160,15 @@ fn histogram(model: &Model, paint: &mut Paint<'_>, area: Rect, row: &FunctionRow
 
 /// The calls of a function, slowest first.
 fn executions(model: &Model, paint: &mut Paint<'_>, area: Rect) {
-    let Some(function) = model.executions_of else { return };
+    let Some(which) = &model.executions_of else { return };
     let head = Rect { height: area.height.min(1), ..area };
-    let name = model.facts.name(function);
-    let known =
-        model.answers.executions.as_ref().filter(|answered| answered.value.function == function);
+    let mut name = which
+        .only()
+        .map_or_else(|| format!("{} functions", which.functions.len()), |id| model.facts.name(id));
+    if which.sites.is_some() {
+        name = format!("{name} from {}", which.place);
+    }
+    let known = model.answers.executions.as_ref().filter(|answered| answered.value.of == *which);
     let Some(answered) = known else {
         paint.line(head, &format!("reading the calls of {name}"), Role::Title);
         return;
@@ -188,7 +195,11 @@ fn executions(model: &Model, paint: &mut Paint<'_>, area: Rect) {
             text::moment(model.facts.since(call.entered_ns)),
             model.thread_name(call.tid),
         );
-        let right = format!("call {}", call.id);
+        let name = match which.only() {
+            Some(_) => String::new(),
+            None => format!("{}  ", text::printable(&model.facts.name(call.function))),
+        };
+        let right = format!("{name}call {}", call.id);
         let active = at == selected && model.pane == Pane::Functions;
         paint.row(Rect { y, height: 1, ..area }, &left, &right, Role::Text, active);
     }

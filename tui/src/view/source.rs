@@ -29,8 +29,8 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     match answered {
         None => paint.line(head, "reading", Role::Dim),
         Some(answered) => match &answered.value {
-            Some(source) => lines(model, paint, area, source),
-            None => facts(model, paint, area),
+            Ok(source) => lines(model, paint, area, source),
+            Err(why) => facts(model, paint, area, why),
         },
     }
 }
@@ -38,18 +38,22 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
 fn lines(model: &Model, paint: &mut Paint<'_>, area: Rect, source: &SourceText) {
     let head = Rect { height: area.height.min(1), ..area };
     let area = Rect { y: area.y + head.height, height: area.height - head.height, ..area };
-    paint.line(head, &text::printable(&source.file), Role::Title);
-    if area.width >= WITH_COSTS {
+    let end = paint.text(head.x, head.y, head.width, &text::printable(&source.file), Role::Title);
+    let costs = area.width >= WITH_COSTS;
+    if let Some(note) = &source.note {
+        let right = head.right().saturating_sub(if costs { COST + 1 } else { 0 });
+        let room = right.saturating_sub(end + 2);
+        let note = text::shorten(&text::printable(note), usize::from(room), model.theme.ascii);
+        paint.text(end + 2, head.y, room, &note, Role::Warning);
+    }
+    if costs {
         let columns = format!("{:>7} {:>7} {:>7}", "calls", "total", "p99");
         paint.text(area.right() - COST, head.y, COST, &columns, Role::Title);
     }
     let total = source.lines.len();
-    let selected = match (model.selected.source, source.node) {
-        (0, Some(node)) => node.line,
-        (row, _) => row,
-    };
+    let selected = model.selected_row(Pane::Source);
     let first = first_row(selected.min(total.saturating_sub(1)), total, usize::from(area.height));
-    let costs = area.width >= WITH_COSTS;
+    let known = model.current_lines().unwrap_or_default();
     let room = area.width.saturating_sub(NUMBER + 1 + if costs { COST } else { 0 });
     for ((at, line), y) in source.lines.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
         let here = source.node.is_some_and(|node| node.line == at);
@@ -83,7 +87,9 @@ fn lines(model: &Model, paint: &mut Paint<'_>, area: Rect, source: &SourceText) 
         if let Some(node) = source.node.filter(|_| here) {
             piece(node.start, node.end, Role::Focus);
         }
-        if let Some((_, cost)) = source.costs.iter().find(|(line, _)| costs && *line == at) {
+        let line_number = u64::from(source.first_line) + at as u64;
+        let cost = known.iter().find(|cost| costs && u64::from(cost.line) == line_number);
+        if let Some(cost) = cost {
             let text = format!(
                 "{:>7} {:>7} {:>7}",
                 text::count(cost.calls),
@@ -92,14 +98,14 @@ fn lines(model: &Model, paint: &mut Paint<'_>, area: Rect, source: &SourceText) 
             );
             paint.text(area.right().saturating_sub(COST), y, COST, &text, Role::Dim);
         }
-        if at == model.selected.source && model.pane == Pane::Source && at > 0 {
+        if model.selected.source == Some(at) && model.pane == Pane::Source {
             paint.select(Rect { y, width: NUMBER - 1, height: 1, ..area });
         }
     }
 }
 
 /// What the trace itself says of a function.
-fn facts(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+fn facts(model: &Model, paint: &mut Paint<'_>, area: Rect, why: &str) {
     let Some(call) = model.current_tree().and_then(Tree::call) else { return };
     let mut lines = vec![(model.facts.name(call.function), Role::Title)];
     if let Some(function) = model.facts.function(call.function) {
@@ -116,7 +122,7 @@ fn facts(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         };
         lines.push((format!("probe {}{copies}", function.site), Role::Dim));
     }
-    lines.push(("its source is not in the trace".to_owned(), Role::Dim));
+    lines.push((format!("no source: {why}"), Role::Warning));
     for ((text, role), y) in lines.iter().zip(area.y..area.bottom()) {
         paint.line(Rect { y, height: 1, ..area }, text, *role);
     }

@@ -32,20 +32,19 @@ pub(crate) struct Stored {
     _folder: TempDir,
 }
 
+impl Stored {
+    /// A trace in a folder that goes with it.
+    pub(crate) fn at(path: PathBuf, folder: TempDir) -> Self {
+        Self { path, _folder: folder }
+    }
+}
+
 /// Functions of a trace by name: the index is the id.
 pub(crate) const NAMES: [&str; 5] =
     ["main", "server::handle", "server::parse<alloc::string::String>", "server::wait", "send"];
 
 /// A writer of a trace that begins now.
 pub(crate) fn writer(path: &std::path::Path, names: &[&str]) -> TraceWriter {
-    let manifest = Manifest {
-        start_ns: START_NS,
-        created_unix_ns: 1_700_000_000_000_000_000,
-        host: Host { machine: "x86_64".to_owned(), ..Host::default() },
-        target: Target { pid: PID, command: vec!["./server".to_owned()], ..Target::default() },
-        modules: vec![Module { id: ModuleId(0), path: "/srv/server".to_owned(), build_id: None }],
-        ..Manifest::default()
-    };
     let functions: Vec<Function> = (0..)
         .zip(names)
         .map(|(id, name)| Function {
@@ -61,8 +60,21 @@ pub(crate) fn writer(path: &std::path::Path, names: &[&str]) -> TraceWriter {
             inlined_copies: 0,
         })
         .collect();
+    writer_of(path, &functions)
+}
+
+/// A writer of a trace of these functions.
+pub(crate) fn writer_of(path: &std::path::Path, functions: &[Function]) -> TraceWriter {
+    let manifest = Manifest {
+        start_ns: START_NS,
+        created_unix_ns: 1_700_000_000_000_000_000,
+        host: Host { machine: "x86_64".to_owned(), ..Host::default() },
+        target: Target { pid: PID, command: vec!["./server".to_owned()], ..Target::default() },
+        modules: vec![Module { id: ModuleId(0), path: "/srv/server".to_owned(), build_id: None }],
+        ..Manifest::default()
+    };
     let options = WriterOptions { segment_bytes: 1 << 16, ..WriterOptions::default() };
-    TraceWriter::create(path, manifest, &functions, &[], options).unwrap()
+    TraceWriter::create(path, manifest, functions, &[], options).unwrap()
 }
 
 /// A finished trace of these events that lasted so many microseconds.
@@ -129,7 +141,7 @@ impl Stage {
             }
             for ask in asks {
                 let facts = self.model.facts.clone();
-                let answer = query::answer(&timeline, &facts, &mut *self.sources, &ask.query);
+                let answer = query::answer(&timeline, &facts, &*self.sources, &ask.query);
                 let answer = answer.map_err(|error| match error {
                     TimelineError::Interrupted => Failure::Interrupted,
                     error => Failure::Error(error.to_string()),

@@ -5,11 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
 
+mod code;
 mod docs;
 mod grow;
 mod harness;
 mod keys;
+mod live;
 mod nonsense;
+mod queries;
 mod screens;
 mod session;
 mod travel;

@@ -40,6 +40,10 @@ fn input() -> impl Strategy<Value = Input> {
         "duration>1us",
         "break function=send",
         "mark x y",
+        "sql select 1",
+        "sql nonsense",
+        "pause",
+        "stop",
         "function=\"",
         "end",
         "\u{301}",
@@ -99,6 +103,10 @@ fn busy() -> Vec<Event> {
 
 fn check(stored: &Stored, inputs: &[Input]) {
     let mut stage = Stage::new(stored);
+    stage.model.with_queries();
+    if !stage.model.facts.complete {
+        stage.model.with_recorder();
+    }
     for input in inputs {
         match input {
             Input::Key(key) => stage.model.key(*key),
@@ -110,7 +118,7 @@ fn check(stored: &Stored, inputs: &[Input]) {
                 modifiers: KeyModifiers::NONE,
             }),
             Input::Resize(columns, rows) => stage.model.resize(*columns, *rows),
-            Input::Answers => stage.settle(),
+            Input::Answers => crate::queries::answer(&mut stage),
         }
         stage.screen();
         let (facts, focus) = (&stage.model.facts, stage.model.focus);
@@ -129,6 +137,12 @@ proptest! {
     #[test]
     fn any_input_leaves_a_valid_focus(inputs in prop::collection::vec(input(), 1..60)) {
         check(&stored(&busy()), &inputs);
+    }
+
+    /// As above, while a recorder in this process adds to the trace.
+    #[test]
+    fn any_input_while_it_is_recorded(inputs in prop::collection::vec(input(), 1..40)) {
+        check(&crate::live::recording(), &inputs);
     }
 
     #[test]

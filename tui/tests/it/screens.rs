@@ -2,7 +2,9 @@
 
 use insta::assert_snapshot;
 use scope_model::{CallEnd, EventKind, FunctionId, Tid};
-use scope_tui::source::{Highlight, LineCost, SourceText, SourceView, Span, Token};
+use scope_timeline::SiteProfile;
+use scope_tui::query::Facts;
+use scope_tui::source::{Highlight, LeftAt, LineCost, SourceText, SourceView, Span, Token};
 use scope_tui::theme::{Colours, Theme};
 
 use crate::harness::{
@@ -237,7 +239,12 @@ fn many_threads_scroll_with_the_focus() {
 struct Sources;
 
 impl SourceView for Sources {
-    fn text(&mut self, function: FunctionId, return_address: u64) -> Option<SourceText> {
+    fn text(
+        &self,
+        _: &Facts,
+        function: FunctionId,
+        left_at: Option<&LeftAt>,
+    ) -> Result<SourceText, String> {
         let lines = [
             "fn handle(request: &str) {",
             "\tlet parsed = parse(request);",
@@ -245,14 +252,28 @@ impl SourceView for Sources {
             "}",
         ];
         let span = |line, start, end| Span { line, start, end };
-        (function == FunctionId(1)).then(|| SourceText {
+        let text = (function == FunctionId(1)).then(|| SourceText {
             file: "src/server.rs".to_owned(),
             first_line: 20,
             lines: lines.map(str::to_owned).to_vec(),
             highlights: vec![Highlight { span: span(0, 0, 2), token: Token::Keyword }],
-            node: (return_address != 0).then(|| span(1, 14, 28)),
-            costs: vec![(1, LineCost { calls: 3, total_ns: 400_000, p99_ns: Some(200_000) })],
-        })
+            node: left_at.map(|_| span(1, 14, 28)),
+            note: Some("not the text that was compiled".to_owned()),
+            at: 0,
+        });
+        text.ok_or_else(|| "the trace has no tables of the module".to_owned())
+    }
+
+    fn costs(&self, _: &Facts, function: FunctionId, sites: &[SiteProfile]) -> Vec<LineCost> {
+        let from = |site: &&SiteProfile| site.caller == Some(function) && site.function.0 == 4;
+        let line = |site: &SiteProfile| LineCost {
+            line: 22,
+            calls: site.calls,
+            total_ns: site.total_ns,
+            p99_ns: site.durations.quantile_ns(0.99),
+            sites: vec![(site.function, site.return_address)],
+        };
+        sites.iter().filter(from).map(line).collect()
     }
 }
 
@@ -263,8 +284,19 @@ fn the_source_of_the_focused_call() {
     stage.sources(Sources);
     stage.press(":").type_in("call 4").press("u 2");
     assert_snapshot!(stage.screen());
+    // From the line that sends: the calls that were made there, the slowest first.
+    stage.press("j enter");
+    assert!(stage.screen().contains("calls of send from server.rs:22: 5"), "{}", stage.screen());
+    assert!(stage.screen().contains("40.0us  at 0.006600000s"), "{}", stage.screen());
+    stage.press("esc 2 k enter");
+    assert!(
+        stage.said().contains("no recorded call was made from server.rs:21"),
+        "{}",
+        stage.said()
+    );
     stage.press("u");
-    assert!(stage.screen().contains("its source is not in the trace"), "{}", stage.screen());
+    let why = "no source: the trace has no tables of the module";
+    assert!(stage.screen().contains(why), "{}", stage.screen());
     assert!(stage.screen().contains("declared in src/server.rs:10"));
 }
 

@@ -1,13 +1,13 @@
 //! The thread that answers.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use scope_model::{FunctionId, Tid};
 use scope_store::{RecorderStats, Trace};
 use scope_timeline::{Cursor, Move};
 use scope_tui::model::{Ask, Failure};
-use scope_tui::query::{Answer, Arrival, Destination, Query, Travel};
+use scope_tui::query::{Answer, Arrival, Destination, Query, Travel, Which};
 use scope_tui::source::NoSources;
 use scope_tui::worker::{Reply, Worker};
 
@@ -22,7 +22,7 @@ fn worker(path: &std::path::Path) -> (Worker, mpsc::Receiver<Reply>) {
     let (tell, told) = mpsc::channel();
     let trace = Trace::open(path).unwrap();
     let worker =
-        Worker::start(trace, Box::new(NoSources), true, move |reply| drop(tell.send(reply)));
+        Worker::start(trace, Arc::new(NoSources), true, move |reply| drop(tell.send(reply)));
     (worker.unwrap(), told)
 }
 
@@ -52,7 +52,7 @@ fn run_for_nothing() -> Query {
 fn questions_are_answered() {
     let stored = stored_with(&server(), &NAMES, 10_000);
     let (worker, told) = worker(&stored.path);
-    let query = Query::Executions { function: FunctionId(4) };
+    let query = Query::Executions { of: Which::function(FunctionId(4)) };
     worker.ask(ask(query.clone()));
     let Reply::Answer(of, Ok(Answer::Executions(executions))) =
         told.recv_timeout(PATIENCE).unwrap()
@@ -95,7 +95,7 @@ fn a_run_is_interrupted() {
 fn what_is_put_off_is_answered_later() {
     let stored = long();
     let (worker, told) = worker(&stored.path);
-    worker.ask(ask(Query::Executions { function: FunctionId(1) }));
+    worker.ask(ask(Query::Executions { of: Which::function(FunctionId(1)) }));
     let mut counts = Vec::new();
     // Each of these puts off the one above, wherever it is.
     for moment in 0..100 {
@@ -126,7 +126,7 @@ fn growth_is_told_and_executions_go_on_from_where_they_were() {
     writer.append(&events[..9]).unwrap();
     writer.commit().unwrap();
     let (worker, told) = worker(&path);
-    let query = Query::Executions { function: FunctionId(4) };
+    let query = Query::Executions { of: Which::function(FunctionId(4)) };
     let count = |told: &mpsc::Receiver<Reply>| loop {
         match told.recv_timeout(PATIENCE).unwrap() {
             Reply::Answer(_, Ok(Answer::Executions(found))) => return found.count,

@@ -13,6 +13,7 @@ mod sample;
 mod series;
 mod store;
 mod table;
+mod tui;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -60,6 +61,13 @@ enum Bench {
     /// Part of `store`: prints the memory that the questions take, in KiB.
     #[command(hide = true)]
     StoreMemory(store::memory::Options),
+    /// How long a frame of the UI takes, how soon it is there, its memory; beside uftrace's.
+    Tui {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        options: tui::Options,
+    },
 }
 
 /// What every bench takes.
@@ -76,8 +84,10 @@ struct Common {
 /// Runs a bench.
 pub fn run(options: &Options) -> Result<()> {
     // What these benches time runs in this process, and `cargo xtask` is not optimised.
-    let optimised =
-        matches!(options.bench, Bench::Store { .. } | Bench::Code { .. } | Bench::Query { .. });
+    let optimised = matches!(
+        options.bench,
+        Bench::Store { .. } | Bench::Code { .. } | Bench::Query { .. } | Bench::Tui { .. }
+    );
     if cfg!(debug_assertions) && optimised {
         return project::run(
             Command::new(env!("CARGO"))
@@ -90,6 +100,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Store { common, options } => (store::run(options, common.rounds)?, common),
         Bench::Query { common, options } => (query::run(options, common.rounds)?, common),
         Bench::Code { common, options } => (code::run(options, common.rounds)?, common),
+        Bench::Tui { common, options } => (tui::run(options, common.rounds)?, common),
         Bench::CodeIndex(options) => return code::index::run(options),
         Bench::StoreMemory(options) => return store::memory::run(options),
     };

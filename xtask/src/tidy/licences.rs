@@ -23,10 +23,7 @@ const ALLOWED: [&str; 10] = [
 /// Crates under another licence, each with the reason it may be used.
 const EXCEPTIONS: [(&str, &str); 2] = [
     ("inferno", "CDDL-1.0: linked in unchanged, and its source is public"),
-    (
-        "nucleo-matcher",
-        "MPL-2.0, whose terms end at its own files: it is used as it is published",
-    ),
+    ("nucleo-matcher", "MPL-2.0, whose terms end at its own files: it is used as it is published"),
 ];
 
 pub(super) fn check(_: &Tree) -> Result<Vec<Problem>> {

@@ -306,6 +306,6 @@ mod tests {
         assert_eq!(sketch.quantile(0.0), Some(-300));
         assert_eq!(sketch.quantile(0.5), Some(0));
         assert_eq!(sketch.quantile(1.0), Some(299));
-        assert_eq!(super::tests::sketch(&[-5, 7]).quantile(0.0), Some(-5));
+        assert_eq!(sketch(&[-5, 7]).quantile(0.0), Some(-5));
     }
 }

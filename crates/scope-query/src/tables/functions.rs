@@ -66,7 +66,7 @@ impl Small for Functions {
         let metrics = if rows.asks_for(METRICS) { code.metrics() } else { Vec::new() };
         for (index, function) in source.trace.functions().iter().enumerate() {
             let found = found.get(index);
-            let node = found.and_then(|found| found.node_id()).map(|id| id.to_string());
+            let node = found.and_then(scope_code::CodeFunction::node_id).map(|id| id.to_string());
             let reason = found.and_then(|found| found.reason);
             let metrics = metrics.get(index).copied().flatten();
             let number = |of: fn(&Metrics) -> u32| {
@@ -84,7 +84,7 @@ impl Small for Functions {
                 8 => Cell::Text(function.site.name()),
                 9 => Cell::count(function.inlined_copies.into()),
                 10 => Cell::text_if(node.as_deref()),
-                11 => Cell::text_if(reason.map(|reason| reason.text())),
+                11 => Cell::text_if(reason.map(scope_code::Reason::text)),
                 12 => number(|metrics| metrics.cyclomatic),
                 13 => number(|metrics| metrics.cognitive),
                 14 => number(|metrics| metrics.nesting),

@@ -106,6 +106,12 @@ impl SiteProfiler {
         }
     }
 
+    /// What was gathered so far, in the order in which the sites were first seen.
+    #[must_use]
+    pub fn sites(&self) -> &[SiteProfile] {
+        &self.sites
+    }
+
     /// What was gathered, in the order in which the sites were first seen.
     #[must_use]
     pub fn finish(self) -> Vec<SiteProfile> {

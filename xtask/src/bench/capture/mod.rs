@@ -7,9 +7,9 @@
 mod attach;
 mod cost;
 mod programs;
-mod recorder;
+pub(super) mod recorder;
 mod steady;
-mod target;
+pub(super) mod target;
 mod tracers;
 
 use anyhow::{Result, bail};
@@ -20,7 +20,7 @@ use crate::project::{is_root, which};
 use programs::Programs;
 
 /// CPU of the target, and of every tracer.
-const TARGET_CPU: u32 = 0;
+pub(super) const TARGET_CPU: u32 = 0;
 const TRACER_CPU: u32 = 1;
 
 /// Runs all parts.

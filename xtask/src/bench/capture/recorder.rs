@@ -10,7 +10,6 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::TRACER_CPU;
-use super::programs::Programs;
 
 /// How long anything may take to come up or to end.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -46,18 +45,18 @@ impl Recorder {
     }
 
     /// Starts a `scope` command and waits until it says that its probes are in: one byte to the
-    /// file descriptor that `SCOPE_READY_FD` names. `None` when it ends without that. A shell gives
-    /// it that descriptor: this program has no safe way to.
-    pub fn start_scope(programs: &Programs, arguments: &[&str]) -> Result<Option<Self>> {
+    /// file descriptor that `SCOPE_READY_FD` names. `None` when it ends without that; what it says goes
+    /// into a folder. A shell gives it that descriptor: this program has no safe way to.
+    pub fn start_scope(scope: &Path, folder: &Path, arguments: &[&str]) -> Result<Option<Self>> {
         let (mut ready, writer) = std::io::pipe().context("cannot make a pipe")?;
         let mut command = on_tracer_cpu("sh");
         command
             .args(["-c", "exec 9>&0 </dev/null; exec \"$@\"", "sh"])
-            .arg(&programs.scope)
+            .arg(scope)
             .args(arguments)
             .env("SCOPE_READY_FD", "9")
             .stdin(writer);
-        let mut recorder = Self::start(&mut command, &programs.folder.join("scope.stderr"))?;
+        let mut recorder = Self::start(&mut command, &folder.join("scope.stderr"))?;
         // The pipe's end in `command` would keep the read below waiting for ever.
         drop(command);
         let mut byte = [0];

@@ -90,7 +90,10 @@ fn floor(
 ) -> Result<Option<Round>> {
     let pid = target.pid().to_string();
     let arguments = ["__floor", pid.as_str(), "--function", site, "--all"];
-    let Some(recorder) = Recorder::start_scope(programs, &arguments)? else { return Ok(None) };
+    let Some(recorder) = Recorder::start_scope(&programs.scope, &programs.folder, &arguments)?
+    else {
+        return Ok(None);
+    };
     let timed = target.call(site, calls)?;
     recorder.stop()?;
     Ok(Some(Round { timed, recorded: None, lost: 0 }))
@@ -129,7 +132,7 @@ pub fn start_scope_trace(
     let trace = trace.to_str().context("the target folder's path is not UTF-8")?;
     let mut all = vec!["trace", "--no-tui", "--quiet", "--output", trace];
     all.extend(arguments);
-    match Recorder::start_scope(programs, &all)? {
+    match Recorder::start_scope(&programs.scope, &programs.folder, &all)? {
         Some(recorder) => Ok(recorder),
         None => {
             let said = fs::read_to_string(programs.folder.join("scope.stderr")).unwrap_or_default();

@@ -43,8 +43,8 @@ impl Scope<'_> {
         let output = output.with_context(|| format!("cannot run {}", shown(&command)))?;
         let told = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{} failed: {told}", shown(&command));
-        let timing = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let timing = timing.last().context("scope query --timing prints JSON")?;
+        let mut timing = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let timing = timing.next_back().context("scope query --timing prints JSON")?;
         let number = |name: &str| timing[name].as_f64().with_context(|| format!("no {name}"));
         Ok(Answer {
             engine: Duration::from_secs_f64((number("plan_ns")? + number("run_ns")?) / 1e9),

@@ -16,7 +16,7 @@ mod questions;
 pub mod real;
 mod states;
 mod steps;
-pub mod synthetic;
+pub(super) mod synthetic;
 
 use std::fs;
 use std::path::{Path, PathBuf};
