@@ -8,6 +8,9 @@ use scope_store::{BlockFilter, Direction, Events, Position, Trace};
 
 use crate::QueryError;
 
+/// Blocks read before others may run.
+pub(crate) const STRIDE: usize = 16;
+
 /// The blocks of a snapshot whose times meet a range, both ends included: the first and the one after
 /// the last. Times are ns of the recorded machine. All blocks that have such an event are among them.
 pub(crate) fn in_time(trace: &Trace, from_ns: u64, to_ns: u64) -> Result<Range<usize>, QueryError> {

@@ -24,6 +24,7 @@ use crate::QueryError;
 use crate::filter::Filter;
 use crate::rows::{Column, Rows, Type, Wanted, schema};
 use crate::scan::{Part, Scan};
+use crate::session::TableInfo;
 use crate::source::Source;
 
 /// Name of the column that says which trace a row is of, where several are asked.
@@ -31,23 +32,15 @@ pub(crate) const TRACE: &str = "trace";
 
 /// A table or what a table function gives, for any number of traces.
 pub(crate) trait Table: fmt::Debug + Send + Sync + 'static {
-    /// Its name in SQL.
-    fn name(&self) -> &'static str;
-
-    /// What a row is, as a clause for a person.
-    fn about(&self) -> &'static str;
-
-    /// Its columns.
-    fn columns(&self) -> &'static [Column];
+    /// Its name in SQL, what a row is, and its columns.
+    fn info(&self) -> TableInfo;
 
     /// The partitions of a scan of one trace, at most about `parts`. Called again for each scan.
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        wanted: &Arc<Wanted>,
-        parts: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError>;
+    fn scan(&self, source: &Arc<Source>, wanted: &Wanted, parts: usize) -> ScanResult;
 }
+
+/// What [`Table::scan`] gives.
+pub(crate) type ScanResult = Result<Vec<Box<dyn Partition>>, QueryError>;
 
 /// A part of a table that can be read, more than once if need be.
 pub(crate) trait Partition: Send + Sync {
@@ -69,11 +62,11 @@ pub(crate) trait Reading: Send {
 
 /// A table that is small, or made in one go: all its rows at once.
 pub(crate) trait Small: fmt::Debug + Clone + Send + Sync + 'static {
-    /// As [`Table::name`].
+    /// As [`TableInfo::name`].
     const NAME: &'static str;
-    /// As [`Table::about`].
+    /// As [`TableInfo::about`].
     const ABOUT: &'static str;
-    /// As [`Table::columns`].
+    /// As [`TableInfo::columns`].
     const COLUMNS: &'static [Column];
 
     /// Adds all rows of a trace.
@@ -81,24 +74,11 @@ pub(crate) trait Small: fmt::Debug + Clone + Send + Sync + 'static {
 }
 
 impl<T: Small> Table for T {
-    fn name(&self) -> &'static str {
-        T::NAME
+    fn info(&self) -> TableInfo {
+        TableInfo { name: T::NAME, about: T::ABOUT, columns: T::COLUMNS }
     }
 
-    fn about(&self) -> &'static str {
-        T::ABOUT
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        T::COLUMNS
-    }
-
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        _: &Arc<Wanted>,
-        _: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError> {
+    fn scan(&self, source: &Arc<Source>, _: &Wanted, _: usize) -> ScanResult {
         Ok(vec![Box::new(Whole { table: self.clone(), source: Arc::clone(source) })])
     }
 }
@@ -135,7 +115,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) fn new(table: Arc<dyn Table>, sources: Arc<[Arc<Source>]>, pushdown: bool) -> Self {
-        let own = schema(table.columns());
+        let own = schema(table.info().columns);
         let schema = if sources.len() > 1 {
             let trace = Field::new(TRACE, Type::Word.arrow(), false);
             let fields = own.fields().iter().map(|field| field.as_ref().clone());
@@ -148,7 +128,7 @@ impl Provider {
 
     /// How many columns are not the table's own.
     fn foreign(&self) -> usize {
-        self.schema.fields().len() - self.table.columns().len()
+        self.schema.fields().len() - self.table.info().columns.len()
     }
 }
 
@@ -166,7 +146,7 @@ impl TableProvider for Provider {
         &self,
         filters: &[&Expr],
     ) -> EngineResult<Vec<TableProviderFilterPushDown>> {
-        let answer = |filter: &&Expr| match Filter::answers(filter, self.table.columns()) {
+        let answer = |filter: &&Expr| match Filter::answers(filter, self.table.info().columns) {
             true if self.pushdown => TableProviderFilterPushDown::Exact,
             _ => TableProviderFilterPushDown::Unsupported,
         };
@@ -180,7 +160,7 @@ impl TableProvider for Provider {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let columns = self.table.columns();
+        let TableInfo { name, columns, .. } = self.table.info();
         let foreign = self.foreign();
         let all: Vec<usize> = (0..self.schema.fields().len()).collect();
         let projection = projection.unwrap_or(&all);
@@ -200,7 +180,7 @@ impl TableProvider for Provider {
                 let partition: Arc<dyn Partition> = Arc::from(partition);
                 read.push(Part { source: Arc::clone(source), partition: Arc::clone(&partition) });
                 streams.push(Arc::new(Stream {
-                    table: self.table.name(),
+                    table: name,
                     partition,
                     source: Arc::clone(source),
                     wanted: Arc::clone(&wanted),
@@ -211,7 +191,7 @@ impl TableProvider for Provider {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let inner = StreamingTableExec::try_new(schema, streams, None, [], false, limit)?;
-        Ok(Scan::new(self.table.name(), read, inner))
+        Ok(Scan::new(name, read, inner))
     }
 }
 

@@ -71,7 +71,7 @@ impl Default for Options {
 }
 
 /// A table, for lists and completion.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct TableInfo {
     /// Its name.
     pub name: &'static str,
@@ -182,12 +182,7 @@ impl Session {
     /// The tables.
     #[must_use]
     pub fn tables(&self) -> Vec<TableInfo> {
-        let info = |table: &Arc<dyn Table>| TableInfo {
-            name: table.name(),
-            about: table.about(),
-            columns: table.columns(),
-        };
-        self.tables.iter().map(info).collect()
+        self.tables.iter().map(|table| table.info()).collect()
     }
 
     /// The functions beyond those of SQL.
@@ -214,8 +209,9 @@ impl Session {
     fn register(&self) -> Result<(), QueryError> {
         for table in &self.tables {
             let provider = self.provider(Arc::clone(table));
-            self.context.deregister_table(table.name())?;
-            self.context.register_table(table.name(), Arc::new(provider))?;
+            let name = table.info().name;
+            self.context.deregister_table(name)?;
+            self.context.register_table(name, Arc::new(provider))?;
         }
         functions::register(&self.context, &self.sources, self.options.pushdown);
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use scope_store::Trace;
-use scope_timeline::{Profile, ProfileOptions, profile};
+use scope_timeline::{Profile, ProfileOptions, profile, syscall};
 
 use crate::QueryError;
 use crate::code::Code;
@@ -66,6 +66,11 @@ impl Source {
     /// When the trace ends, ns.
     pub(crate) fn end_ns(&self) -> Result<u64, QueryError> {
         Ok(scope_timeline::Timeline::new(&self.trace).end_ns()?)
+    }
+
+    /// The name of a system call on the recorded machine.
+    pub(crate) fn syscall(&self, number: u32) -> Option<&'static str> {
+        syscall::name(&self.trace.manifest().host.machine, number)
     }
 
     /// Where the time of the trace went. Reads all of it, once.

@@ -26,7 +26,7 @@ pub(crate) fn explain(error: DataFusionError, tables: &[Arc<dyn Table>]) -> Quer
         },
         DataFusionError::Plan(text) => match missing_table(&text) {
             Some(name) => {
-                let known: Vec<&str> = tables.iter().map(|table| table.name()).collect();
+                let known: Vec<&str> = tables.iter().map(|table| table.info().name).collect();
                 QueryError::Statement(absent("table", name, &known))
             }
             None => QueryError::of(DataFusionError::Plan(text.replace(".\nDid", "; did"))),

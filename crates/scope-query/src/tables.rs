@@ -1,7 +1,8 @@
 //! The tables, one module each. A new one is a module here that implements [`Table`], or [`Small`] where
-//! it is small, and a line in [`all`].
+//! it is small, or [`Watch`] where its rows begin and end with events, and a line in [`all`].
 //!
 //! [`Small`]: crate::provider::Small
+//! [`Watch`]: crate::walk::Watch
 
 pub(crate) mod bookmarks;
 pub(crate) mod calls;
@@ -18,15 +19,16 @@ pub(crate) mod wakeups;
 use std::sync::Arc;
 
 use crate::provider::Table;
+use crate::walk::Walked;
 
 /// All tables, in the order in which they are listed.
 pub(crate) fn all() -> Vec<Arc<dyn Table>> {
     vec![
         Arc::new(calls::Calls::default()),
         Arc::new(events::Events),
-        Arc::new(slices::Slices),
-        Arc::new(syscalls::Syscalls),
-        Arc::new(wakeups::Wakeups),
+        Arc::new(Walked::<slices::Slices>::default()),
+        Arc::new(Walked::<syscalls::Syscalls>::default()),
+        Arc::new(Walked::<wakeups::Wakeups>::default()),
         Arc::new(threads::Threads),
         Arc::new(gaps::Gaps),
         Arc::new(functions::Functions),

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,19 +15,32 @@ use scope_model::{Event, State, Tid};
 use scope_store::Trace;
 
 use crate::QueryError;
-use crate::blocks::{self, Feed};
-use crate::provider::{Partition, Reading};
-use crate::rows::{Rows, Wanted};
+use crate::blocks::{self, Feed, STRIDE};
+use crate::provider::{Partition, Reading, ScanResult, Table};
+use crate::rows::{Column, Rows, Wanted};
+use crate::session::TableInfo;
 use crate::source::Source;
-
-/// Blocks read before others may run.
-const STRIDE: usize = 16;
 
 /// Blocks of which it is asked at once whether they matter, once a part is over.
 const AHEAD: usize = 256;
 
-/// What makes rows of events.
-pub(crate) trait Watch: fmt::Debug + Send {
+/// What makes rows of events: a table, for as long as a part of it is read.
+pub(crate) trait Watch: fmt::Debug + Default + Send + 'static {
+    /// As [`TableInfo::name`].
+    const NAME: &'static str;
+    /// As [`TableInfo::about`].
+    const ABOUT: &'static str;
+    /// As [`TableInfo::columns`].
+    const COLUMNS: &'static [Column];
+    /// The column that says when a row begins.
+    const TIME: usize;
+    /// The column with the number of the event it begins with.
+    const EVENT: usize;
+    /// The column with the thread it is of.
+    const TID: usize;
+    /// Columns that take events of other threads than that.
+    const OTHERS: &'static [&'static str] = &[];
+
     /// Begins with a state. `whole`: what is going on in it has no other part to be given by.
     fn begin(&mut self, state: &State, whole: bool);
 
@@ -75,25 +89,30 @@ pub(crate) fn range(
     Ok(range.start..range.end.max(range.start))
 }
 
-/// The parts of a scan that looks at these threads only, where any are given.
-pub(crate) fn parts<W: Watch + Default + 'static>(
-    source: &Arc<Source>,
-    mut range: Range<usize>,
-    threads: Option<BTreeSet<u64>>,
-    parts: usize,
-) -> Result<Vec<Box<dyn Partition>>, QueryError> {
-    // What went on when the oldest events were dropped began before all blocks.
-    if source.trace.first_event() > 0 && range.start == 0 && source.trace.block_count()? > 0 {
-        range.end = range.end.max(1);
+/// A table whose rows a [`Watch`] makes.
+#[derive(Debug, Default)]
+pub(crate) struct Walked<W>(PhantomData<fn() -> W>);
+
+impl<W: Watch> Table for Walked<W> {
+    fn info(&self) -> TableInfo {
+        TableInfo { name: W::NAME, about: W::ABOUT, columns: W::COLUMNS }
     }
-    let threads = threads.map(with_everybody);
-    let blocks = blocks::holding(&source.trace, range, threads.as_ref(), None)?;
-    let parts = blocks::divide(&blocks, parts).into_iter().map(|blocks| {
-        let part =
-            Part::<W> { source: Arc::clone(source), blocks: blocks.into(), watch: W::default };
-        Box::new(part) as Box<dyn Partition>
-    });
-    Ok(parts.collect())
+
+    fn scan(&self, source: &Arc<Source>, wanted: &Wanted, parts: usize) -> ScanResult {
+        let trace = &source.trace;
+        let mut range = range(source, wanted, W::TIME, W::EVENT)?;
+        // What went on when the oldest events were dropped began before all blocks.
+        if trace.first_event() > 0 && range.start == 0 && trace.block_count()? > 0 {
+            range.end = range.end.max(1);
+        }
+        let threads = wanted.filter.numbers(W::TID).filter(|_| !wanted.asks_for(W::OTHERS));
+        let blocks = blocks::holding(trace, range, threads.map(with_everybody).as_ref(), None)?;
+        let parts = blocks::divide(&blocks, parts).into_iter().map(|blocks| {
+            let (source, watch) = (Arc::clone(source), W::default as fn() -> W);
+            Box::new(Part { source, blocks: blocks.into(), watch }) as Box<dyn Partition>
+        });
+        Ok(parts.collect())
+    }
 }
 
 /// Losses of threads unknown concern every thread.
@@ -108,7 +127,7 @@ struct Part<W> {
     watch: fn() -> W,
 }
 
-impl<W: Watch + 'static> Partition for Part<W> {
+impl<W: Watch> Partition for Part<W> {
     fn read(&self) -> Result<Box<dyn Reading>, QueryError> {
         Ok(Box::new(Walk {
             source: Arc::clone(&self.source),

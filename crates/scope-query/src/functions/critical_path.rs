@@ -10,7 +10,7 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use scope_model::{RunState, ThreadState, Tid};
 use scope_store::ThreadEvents;
-use scope_timeline::{Timeline, syscall};
+use scope_timeline::Timeline;
 
 use super::argument::Asked;
 use crate::QueryError;
@@ -72,7 +72,6 @@ impl Small for CriticalPath {
         let from_ns = view.call.entered_ns;
         let mut path = Vec::new();
         follow(source, view.tid, from_ns, from_ns.saturating_add(view.elapsed_ns), 0, &mut path)?;
-        let machine = &source.trace.manifest().host.machine;
         for (step, stretch) in (1_u64..).zip(&path) {
             rows.push(|column| match column {
                 0 => Cell::count(step),
@@ -83,9 +82,7 @@ impl Small for CriticalPath {
                 5 => Cell::Text(state_name(stretch.run)),
                 6 => Cell::text_if(reason(stretch.run)),
                 7 => Cell::id_if(stretch.waker.map(|tid| tid.0)),
-                8 => {
-                    Cell::text_if(stretch.syscall.and_then(|number| syscall::name(machine, number)))
-                }
+                8 => Cell::text_if(stretch.syscall.and_then(|number| source.syscall(number))),
                 _ => Cell::count_if(stretch.call),
             });
         }

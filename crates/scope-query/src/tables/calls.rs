@@ -22,8 +22,9 @@ use scope_model::Tid;
 
 use crate::QueryError;
 use crate::blocks;
-use crate::provider::{Partition, Reading, Table};
+use crate::provider::{Partition, Reading, ScanResult, Table};
 use crate::rows::{Column, Type, Wanted, column};
+use crate::session::TableInfo;
 use crate::source::Source;
 use crate::walk;
 
@@ -86,28 +87,16 @@ pub(crate) struct Below {
 }
 
 impl Table for Calls {
-    fn name(&self) -> &'static str {
-        match &self.below {
+    fn info(&self) -> TableInfo {
+        let name = match &self.below {
             None => "calls",
             Some(below) if below.direct => "callees",
             Some(_) => "descendants",
-        }
+        };
+        TableInfo { name, about: "calls of functions", columns: COLUMNS }
     }
 
-    fn about(&self) -> &'static str {
-        "calls of functions"
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        wanted: &Arc<Wanted>,
-        parts: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError> {
+    fn scan(&self, source: &Arc<Source>, wanted: &Wanted, parts: usize) -> ScanResult {
         let trace = &source.trace;
         let mut range = walk::range(source, wanted, row::START, row::ID)?;
         let mut threads = wanted.filter.numbers(row::TID);

@@ -12,17 +12,18 @@ use std::sync::Arc;
 
 use crate::QueryError;
 use crate::code::{Code, File};
-use crate::provider::{Partition, Reading, Table};
+use crate::provider::{Partition, Reading, ScanResult, Table};
 use crate::rows::{Column, Rows, Wanted};
+use crate::session::TableInfo;
 use crate::source::Source;
 
 /// A table whose rows come source by source.
 pub(crate) trait Sourced: fmt::Debug + Copy + Send + Sync + 'static {
-    /// As [`Table::name`].
+    /// As [`TableInfo::name`].
     const NAME: &'static str;
-    /// As [`Table::about`].
+    /// As [`TableInfo::about`].
     const ABOUT: &'static str;
-    /// As [`Table::columns`].
+    /// As [`TableInfo::columns`].
     const COLUMNS: &'static [Column];
 
     /// Adds the rows of a source.
@@ -34,24 +35,11 @@ pub(crate) trait Sourced: fmt::Debug + Copy + Send + Sync + 'static {
 pub(crate) struct BySource<T>(pub(crate) T);
 
 impl<T: Sourced> Table for BySource<T> {
-    fn name(&self) -> &'static str {
-        T::NAME
+    fn info(&self) -> TableInfo {
+        TableInfo { name: T::NAME, about: T::ABOUT, columns: T::COLUMNS }
     }
 
-    fn about(&self) -> &'static str {
-        T::ABOUT
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        T::COLUMNS
-    }
-
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        _: &Arc<Wanted>,
-        _: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError> {
+    fn scan(&self, source: &Arc<Source>, _: &Wanted, _: usize) -> ScanResult {
         Ok(vec![Box::new(Part { table: self.0, source: Arc::clone(source), next: 0 })])
     }
 }

@@ -7,13 +7,11 @@ use std::sync::Arc;
 use scope_model::{EventKind, Tid};
 
 use crate::QueryError;
-use crate::blocks::{self, Feed};
-use crate::provider::{Partition, Reading, Table};
+use crate::blocks::{self, Feed, STRIDE};
+use crate::provider::{Partition, Reading, ScanResult, Table};
 use crate::rows::{Cell, Column, Rows, Type, Wanted, column};
+use crate::session::TableInfo;
 use crate::source::Source;
-
-/// Blocks read before others may run.
-pub(crate) const STRIDE: usize = 16;
 
 const COLUMNS: &[Column] = &[
     column("event", Type::Int, "its number"),
@@ -53,24 +51,12 @@ const FUNCTION: usize = 5;
 pub(crate) struct Events;
 
 impl Table for Events {
-    fn name(&self) -> &'static str {
-        "events"
+    fn info(&self) -> TableInfo {
+        let about = "what was recorded, event by event";
+        TableInfo { name: "events", about, columns: COLUMNS }
     }
 
-    fn about(&self) -> &'static str {
-        "what was recorded, event by event"
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        wanted: &Arc<Wanted>,
-        parts: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError> {
+    fn scan(&self, source: &Arc<Source>, wanted: &Wanted, parts: usize) -> ScanResult {
         let filter = &wanted.filter;
         let (from, to) = filter.range(TIME);
         if from > to {

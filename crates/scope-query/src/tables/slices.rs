@@ -4,17 +4,13 @@
 //! add up as they do in `threads`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use scope_model::{EventKind, OpenCall, OpenSyscall, Pid, RunState, State, ThreadState, Tid};
-use scope_timeline::syscall;
 
-use crate::QueryError;
-use crate::provider::{Partition, Table};
-use crate::rows::{Cell, Column, Rows, Type, Wanted, column};
+use crate::rows::{Cell, Column, Rows, Type, column};
 use crate::source::Source;
-use crate::walk::{self, Seen, Watch};
+use crate::walk::{Seen, Watch};
 
 const COLUMNS: &[Column] = &[
     column("event", Type::Int, "number of the event it begins with"),
@@ -43,36 +39,9 @@ const EVENT: usize = 0;
 const TID: usize = 1;
 const START: usize = 3;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slices;
-
-impl Table for Slices {
-    fn name(&self) -> &'static str {
-        "slices"
-    }
-
-    fn about(&self) -> &'static str {
-        "what the scheduler had threads do, stretch by stretch"
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        wanted: &Arc<Wanted>,
-        parts: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError> {
-        let range = walk::range(source, wanted, START, EVENT)?;
-        walk::parts::<Slicer>(source, range, wanted.filter.numbers(TID), parts)
-    }
-}
-
 /// The stretch that each thread is in.
 #[derive(Debug, Default)]
-struct Slicer {
+pub(crate) struct Slices {
     slices: FxHashMap<Tid, Slice>,
 }
 
@@ -135,18 +104,14 @@ impl Slice {
             },
             7 => Cell::text_if(reason(self.run)),
             8 => Cell::id_if(waker.map(|tid| tid.0)),
-            9 => {
-                let machine = &source.trace.manifest().host.machine;
-                let name = self.syscall.and_then(|call| syscall::name(machine, call.number));
-                Cell::text_if(name)
-            }
+            9 => Cell::text_if(self.syscall.and_then(|call| source.syscall(call.number))),
             10 => Cell::count_if(self.innermost.map(|call| call.id)),
             _ => Cell::Flag(next.is_none()),
         });
     }
 }
 
-impl Slicer {
+impl Slices {
     fn update(&mut self, seen: &Seen<'_>, thread: &ThreadState, rows: &mut Rows) {
         let known = self.slices.get(&thread.tid);
         if known
@@ -162,7 +127,14 @@ impl Slicer {
     }
 }
 
-impl Watch for Slicer {
+impl Watch for Slices {
+    const NAME: &'static str = "slices";
+    const ABOUT: &'static str = "what the scheduler had threads do, stretch by stretch";
+    const COLUMNS: &'static [Column] = COLUMNS;
+    const TIME: usize = START;
+    const EVENT: usize = EVENT;
+    const TID: usize = TID;
+
     fn begin(&mut self, state: &State, whole: bool) {
         for thread in state.threads() {
             self.slices.insert(thread.tid, Slice::of(thread, None, whole));
@@ -209,7 +181,7 @@ impl Watch for Slicer {
     }
 }
 
-impl Slicer {
+impl Slices {
     /// A thread is gone.
     fn leave(&mut self, seen: &Seen<'_>, tid: Tid, rows: &mut Rows) {
         if let Some(slice) = self.slices.remove(&tid) {

@@ -1,17 +1,14 @@
 //! `syscalls`: system calls, from begin to end.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use scope_model::{Event, EventKind, State, Tid};
 use scope_timeline::syscall;
 
-use crate::QueryError;
-use crate::provider::{Partition, Table};
-use crate::rows::{Cell, Column, Rows, Type, Wanted, column};
+use crate::rows::{Cell, Column, Rows, Type, column};
 use crate::source::Source;
-use crate::walk::{self, Seen, Watch};
+use crate::walk::{Seen, Watch};
 
 const COLUMNS: &[Column] = &[
     column("event", Type::Int, "number of the event it begins with"),
@@ -30,36 +27,9 @@ const EVENT: usize = 0;
 const TID: usize = 1;
 const START: usize = 5;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Syscalls;
-
-impl Table for Syscalls {
-    fn name(&self) -> &'static str {
-        "syscalls"
-    }
-
-    fn about(&self) -> &'static str {
-        "system calls that were seen to begin"
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        wanted: &Arc<Wanted>,
-        parts: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError> {
-        let range = walk::range(source, wanted, START, EVENT)?;
-        walk::parts::<Watcher>(source, range, wanted.filter.numbers(TID), parts)
-    }
-}
-
 /// The system calls that began in the part and have not ended.
 #[derive(Debug, Default)]
-struct Watcher {
+pub(crate) struct Syscalls {
     open: FxHashMap<Tid, Call>,
 }
 
@@ -74,14 +44,13 @@ struct Call {
 impl Call {
     /// Gives the row; `end` is when it ended and with what result.
     fn give(&self, source: &Source, end: Option<(u64, i64)>, rows: &mut Rows) {
-        let machine = &source.trace.manifest().host.machine;
         let start_ns = self.begin.time_ns;
         rows.push(|column| match column {
             EVENT => Cell::count(self.event),
             TID => Cell::Id(self.begin.tid.0),
             2 => Cell::Id(self.begin.pid.0),
             3 => Cell::Id(self.number),
-            4 => Cell::text_if(syscall::name(machine, self.number)),
+            4 => Cell::text_if(source.syscall(self.number)),
             START => Cell::Int(source.since_start(start_ns)),
             6 => Cell::count_if(end.and_then(|(end_ns, _)| end_ns.checked_sub(start_ns))),
             7 => end.map_or(Cell::Null, |(_, result)| Cell::Int(result)),
@@ -91,7 +60,14 @@ impl Call {
     }
 }
 
-impl Watch for Watcher {
+impl Watch for Syscalls {
+    const NAME: &'static str = "syscalls";
+    const ABOUT: &'static str = "system calls that were seen to begin";
+    const COLUMNS: &'static [Column] = COLUMNS;
+    const TIME: usize = START;
+    const EVENT: usize = EVENT;
+    const TID: usize = TID;
+
     fn begin(&mut self, _: &State, _: bool) {}
 
     fn see(&mut self, seen: &Seen<'_>, state: &mut State, rows: &mut Rows) {

@@ -1,15 +1,12 @@
 //! `wakeups`: who woke whom, and what both were doing.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use scope_model::{EventKind, RunState, State, Tid};
 
-use crate::QueryError;
-use crate::provider::{Partition, Table};
-use crate::rows::{Cell, Column, Rows, Type, Wanted, column};
+use crate::rows::{Cell, Column, Rows, Type, column};
 use crate::source::Source;
-use crate::walk::{self, Seen, Watch};
+use crate::walk::{Seen, Watch};
 
 const COLUMNS: &[Column] = &[
     column("event", Type::Int, "number of the event"),
@@ -27,42 +24,19 @@ const EVENT: usize = 0;
 const TIME: usize = 1;
 const TID: usize = 2;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Wakeups;
 
-impl Table for Wakeups {
-    fn name(&self) -> &'static str {
-        "wakeups"
-    }
+impl Watch for Wakeups {
+    const NAME: &'static str = "wakeups";
+    const ABOUT: &'static str = "who woke whom";
+    const COLUMNS: &'static [Column] = COLUMNS;
+    const TIME: usize = TIME;
+    const EVENT: usize = EVENT;
+    const TID: usize = TID;
+    // What the waker was doing takes the waker's events.
+    const OTHERS: &'static [&'static str] = &["waker_call_id"];
 
-    fn about(&self) -> &'static str {
-        "who woke whom"
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn scan(
-        &self,
-        source: &Arc<Source>,
-        wanted: &Arc<Wanted>,
-        parts: usize,
-    ) -> Result<Vec<Box<dyn Partition>>, QueryError> {
-        let range = walk::range(source, wanted, TIME, EVENT)?;
-        // What the waker was doing takes the waker's events.
-        let threads = match wanted.asks_for(&["waker_call_id"]) {
-            true => None,
-            false => wanted.filter.numbers(TID),
-        };
-        walk::parts::<Watcher>(source, range, threads, parts)
-    }
-}
-
-#[derive(Debug, Default)]
-struct Watcher;
-
-impl Watch for Watcher {
     fn begin(&mut self, _: &State, _: bool) {}
 
     fn see(&mut self, seen: &Seen<'_>, state: &mut State, rows: &mut Rows) {

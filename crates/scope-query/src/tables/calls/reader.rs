@@ -11,15 +11,12 @@ use super::account::Accounts;
 use super::ending;
 use super::row::Row;
 use crate::QueryError;
-use crate::blocks::Feed;
+use crate::blocks::{Feed, STRIDE};
 use crate::code::Sites;
 use crate::provider::Reading;
 use crate::rows::Rows;
 use crate::source::Source;
 use crate::walk;
-
-/// Blocks read before others may run.
-const STRIDE: usize = 16;
 
 /// Which calls are rows of a part.
 #[derive(Clone, Debug)]
