@@ -30,7 +30,7 @@ pub fn scope_binary() -> &'static PathBuf {
 
 fn build_scope() -> Result<PathBuf, String> {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "tracer-user", "--bin", "scope"])
+        .args(["build", "--quiet", "--workspace", "--bin", "scope"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()

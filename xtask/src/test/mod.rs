@@ -22,8 +22,7 @@ use crate::project::{
 use outcome::Outcome;
 pub use setup::tracefs as mount_tracefs;
 
-/// The package of the end-to-end tests, and its target that needs root and a real kernel.
-const PACKAGE: &str = "scope-tests";
+/// The test target that needs root and a real kernel; a plain `cargo test` leaves it out.
 const KERNEL: &str = "kernel";
 
 /// Options of `cargo xtask test`.
@@ -35,6 +34,9 @@ pub struct Options {
     /// Only the tests on the real kernel.
     #[arg(long)]
     kernel: bool,
+    /// Test what users run, optimised; takes longer to build.
+    #[arg(long)]
+    release: bool,
     /// Run only the tests whose name contains this.
     filter: Option<String>,
 }
@@ -44,27 +46,18 @@ pub fn run(options: &Options) -> Result<()> {
     setup::programs(!options.offline);
     let not_run = NotRunFile::create()?;
     let mut total = Outcome::default();
-    let targets = end_to_end_targets()?;
-    // The end-to-end tests start the command that users run, not a build of their own.
-    if !targets.is_empty() {
-        let mut build = cargo();
-        build.args(["build", "--release", "--package", "tracer-user"]);
-        if options.kernel {
-            // Those ask nothing in SQL, whose engine takes longer to build than all the rest.
-            build.arg("--no-default-features");
-        }
-        run_shown(&mut build)?;
-    }
+    // Of the whole workspace, here and below: what is built of others is the same for all of it, and
+    // is built once.
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bin", "scope"]);
+    run_shown(release(&mut build, options))?;
     if !options.kernel {
-        total.add(&with_cargo(&["--workspace", "--exclude", PACKAGE], options, &not_run)?);
-        let offline: Vec<&String> = targets.iter().filter(|name| *name != KERNEL).collect();
-        let mut arguments = vec!["--package", PACKAGE, "--lib"];
-        for name in offline {
-            arguments.extend(["--test", name]);
-        }
-        total.add(&with_cargo(&arguments, options, &not_run)?);
+        let mut tests = cargo();
+        tests.args(["test", "--no-fail-fast", "--workspace"]).args(&options.filter);
+        tests.envs(environment(options, &not_run));
+        total.add(&counted(release(&mut tests, options))?);
     }
-    if !options.offline && targets.iter().any(|name| name == KERNEL) {
+    if !options.offline {
         total.add(&kernel_tests(options, &not_run)?);
     }
     total.take_not_run(&not_run.read()?);
@@ -78,48 +71,21 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Names of the integration tests of the end-to-end package.
-fn end_to_end_targets() -> Result<Vec<String>> {
-    let metadata: Value = serde_json::from_str(&output(cargo().args([
-        "metadata",
-        "--no-deps",
-        "--format-version",
-        "1",
-    ]))?)
-    .context("cargo metadata printed something else than JSON")?;
-    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
-    let package = packages
-        .iter()
-        .find(|package| package["name"] == PACKAGE)
-        .with_context(|| format!("the workspace has no package {PACKAGE}"))?;
-    Ok(package["targets"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|target| target["kind"][0] == "test")
-        .filter_map(|target| target["name"].as_str().map(str::to_owned))
-        .collect())
-}
-
-fn with_cargo(selection: &[&str], options: &Options, not_run: &NotRunFile) -> Result<Outcome> {
-    let mut command = cargo();
-    command.args(["test", "--no-fail-fast"]).args(selection).envs(environment(not_run));
-    if let Some(filter) = &options.filter {
-        command.arg(filter);
-    }
-    counted(&mut command)
+/// The command, of the profile that the options ask for.
+fn release<'a>(command: &'a mut Command, options: &Options) -> &'a mut Command {
+    if options.release { command.arg("--release") } else { command }
 }
 
 /// Builds the kernel tests as this user and runs them as root, one at a time: they measure.
 fn kernel_tests(options: &Options, not_run: &NotRunFile) -> Result<Outcome> {
-    let binary = build_kernel_tests()?;
+    let binary = build_kernel_tests(options)?;
     let filter: Vec<&str> = options.filter.iter().map(String::as_str).collect();
     let Some(mut command) = as_root("env", interactive()) else {
         return unprivileged(&binary, &filter);
     };
     setup::tracefs();
     command
-        .args(environment(not_run).iter().map(|(name, value)| {
+        .args(environment(options, not_run).iter().map(|(name, value)| {
             let mut pair = OsString::from(name);
             pair.push("=");
             pair.push(value);
@@ -132,10 +98,10 @@ fn kernel_tests(options: &Options, not_run: &NotRunFile) -> Result<Outcome> {
     counted(&mut command)
 }
 
-fn build_kernel_tests() -> Result<PathBuf> {
+fn build_kernel_tests(options: &Options) -> Result<PathBuf> {
     let mut build = cargo();
-    build
-        .args(["test", "--package", PACKAGE, "--test", KERNEL, "--no-run"])
+    release(&mut build, options)
+        .args(["test", "--workspace", "--test", KERNEL, "--no-run"])
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit());
     let built = build.output().with_context(|| format!("cannot run {}", shown(&build)))?;
@@ -161,10 +127,11 @@ fn unprivileged(binary: &Path, filter: &[&str]) -> Result<Outcome> {
 }
 
 /// What tests find in their environment besides what is there already.
-fn environment(not_run: &NotRunFile) -> Vec<(String, OsString)> {
+fn environment(options: &Options, not_run: &NotRunFile) -> Vec<(String, OsString)> {
+    let profile = if options.release { "release" } else { "debug" };
     let mut environment = vec![
         ("SCOPE_NOT_RUN_FILE".to_owned(), not_run.path.clone().into_os_string()),
-        ("SCOPE_BIN".to_owned(), target_dir().join("release/scope").into_os_string()),
+        ("SCOPE_BIN".to_owned(), target_dir().join(profile).join("scope").into_os_string()),
     ];
     // Root's own surroundings differ; the tests need the compilers of whoever runs them.
     for name in
