@@ -24,6 +24,7 @@ mod query;
 mod recovery;
 mod safety;
 mod start;
+mod syntax;
 mod terminal;
 mod time;
 mod tour;

@@ -437,10 +437,12 @@ impl Step {
 /// Arguments of `scope find`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = format!("\
-A condition joins tests with and, or, not and parentheses: function=GLOB, file=GLOB, within=GLOB, thread=TID|GLOB, \
-process=PID, depth<N, duration>TIME, end=returned|unwound|thread_ended|exec|lost|unobserved|never, \
+A condition joins tests with and, or, not and parentheses: function=GLOB, file=GLOB, within=GLOB, \
+node=KIND, pattern=GLOB, thread=TID|GLOB, process=PID, depth<N, duration>TIME, end=returned|unwound|thread_ended|exec|lost|unobserved|never, \
 state=running|runnable|blocked|ended|unknown, syscall=NAME|N, kind=KIND; all take = and !=, numbers also <, <=, > \
-and >=. A call is found where it begins, or where it ends if its duration, end or kind is asked about.\n\n\
+and >=. A call is found where it begins, or where it ends if its duration, end or kind is asked about. node= and \
+pattern= ask about the call expression and what it stands in, up to its function: node=for_expression, \
+pattern=*lock-across-call.\n\n\
 {MOMENTS}\n\n\
 Example: scope find 1234.scope 'function=parser::* and duration>5ms' -n 10"))]
 pub struct FindArgs {

@@ -12,6 +12,9 @@ pub enum CodeError {
     /// The binary cannot be read.
     #[error(transparent)]
     Binary(#[from] LoadError),
+    /// The patterns that code is looked through for cannot be read, which a test rules out.
+    #[error(transparent)]
+    Patterns(#[from] scope_source::Error),
     /// A part of the trace has the right checksum and makes no sense.
     #[error(
         "part {part:?} of the trace cannot be understood: {why}; it was written by another version, or tampered with"

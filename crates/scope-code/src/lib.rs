@@ -14,6 +14,7 @@
 //!
 //! Absent here: reading binaries (`scope-symbols`), trees and graphs (`scope-source`), events.
 
+mod constructs;
 mod error;
 mod keep;
 mod layouts;
@@ -24,6 +25,7 @@ mod project;
 mod reason;
 mod sources;
 
+pub use constructs::Constructs;
 pub use error::CodeError;
 pub use keep::{Keeper, ModuleFile};
 pub use layouts::{Layout, Layouts, LoadedModule};

@@ -9,6 +9,7 @@ use scope_store::{Parts, Trace};
 use scope_symbols::sources::SourceMap;
 use scope_symbols::{CodeTables, FileBytes};
 
+use crate::constructs::Findings;
 use crate::keep::{self, Gather, ModuleFile};
 use crate::layouts::{self, Layout, Layouts, LoadedModule};
 use crate::lookup::SiteKey;
@@ -35,6 +36,7 @@ pub struct CodeMap {
     sources: OnceLock<Sources>,
     parsed: Mutex<FxHashMap<SourceNumber, Option<Arc<SourceFile>>>>,
     pub(crate) sites: Mutex<FxHashMap<SiteKey, Arc<CallSite>>>,
+    pub(crate) findings: Mutex<Findings>,
 }
 
 impl CodeMap {
@@ -48,6 +50,7 @@ impl CodeMap {
             sources: OnceLock::new(),
             parsed: Mutex::default(),
             sites: Mutex::default(),
+            findings: Mutex::default(),
         }
     }
 
@@ -80,6 +83,7 @@ impl CodeMap {
             sources: OnceLock::from(sources),
             parsed: Mutex::default(),
             sites: Mutex::default(),
+            findings: Mutex::default(),
         })
     }
 

@@ -13,6 +13,8 @@
 //! |---|---|
 //! | `function=GLOB` | a call of a function with such a readable name begins or ends |
 //! | `file=GLOB` | a call of a function declared in such a source file begins or ends |
+//! | `node=GLOB` | a call begins or ends that was made from a call expression of such a kind, or from one inside a node of such a kind, up to the function it is written in: `node=for_expression`, `node=closure*` |
+//! | `pattern=GLOB` | a call begins or ends that was made from such a node where such a pattern is found: `pattern=*lock-across-call` |
 //! | `depth<N` | a call with so many open calls around it begins or ends |
 //! | `duration>TIME` | a call ends whose duration is known: it returned and no event was lost meanwhile |
 //! | `end=HOW` | a call ends like that: `returned`, `unwound`, `thread_ended`, `exec`, `lost`, `unobserved`; `end=never`: a call begins that is open where the trace ends |
@@ -34,6 +36,7 @@
 
 mod bind;
 mod parse;
+mod syntax;
 
 use std::fmt;
 use std::str::FromStr;
@@ -94,6 +97,8 @@ pub(crate) enum Test {
     /// `true`: equal.
     Function(bool, Glob),
     File(bool, Glob),
+    Node(bool, Glob),
+    Pattern(bool, Glob),
     Within(bool, Glob),
     Tid(bool, u32),
     ThreadName(bool, Glob),
@@ -157,7 +162,14 @@ impl Expression {
 impl Test {
     /// It asks about a call that begins or ends.
     fn is_of_calls(&self) -> bool {
-        matches!(self, Self::Function(..) | Self::File(..) | Self::Depth(..))
+        matches!(
+            self,
+            Self::Function(..)
+                | Self::File(..)
+                | Self::Node(..)
+                | Self::Pattern(..)
+                | Self::Depth(..)
+        )
     }
 
     /// It says of itself which events it means.

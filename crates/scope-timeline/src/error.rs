@@ -1,5 +1,6 @@
 //! What can go wrong on the way through a trace: each variant one sentence.
 
+use scope_code::CodeError;
 use scope_store::StoreError;
 
 /// Error of the timeline. Ends of the trace, of threads and of calls are no errors: see
@@ -9,6 +10,12 @@ pub enum TimelineError {
     /// The trace cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The code of the trace cannot be read.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// A condition asks about syntax.
+    #[error("the trace has no sources, and a condition asks about the syntax of calls")]
+    NoSources,
     /// An event number that the trace does not have.
     #[error("there is no event {event}: {}", events_are(*first, *end))]
     NoSuchEvent {
@@ -88,4 +95,10 @@ fn moment(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
     let ns = ns.unsigned_abs();
     format!("{sign}{}.{:09}s", ns / 1_000_000_000, ns % 1_000_000_000)
+}
+
+impl From<Box<TimelineError>> for TimelineError {
+    fn from(error: Box<TimelineError>) -> Self {
+        *error
+    }
 }

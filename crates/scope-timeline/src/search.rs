@@ -205,12 +205,19 @@ impl Search<'_, '_> {
                 let before = before.map(|thread| thread.name);
                 state.apply(number, event);
                 let after = state.thread(event.tid);
-                number >= self.low && self.bound.holds(&Context { happening, before, after })
+                let timeline = self.timeline;
+                number >= self.low
+                    && self.bound.holds(&Context { timeline, happening, before, after })?
             } else {
                 let happening =
                     Happening { number, event: *event, depth: 0, call: None, duration_ns: None };
                 number >= self.low
-                    && self.bound.holds(&Context { happening, before: None, after: None })
+                    && self.bound.holds(&Context {
+                        timeline: self.timeline,
+                        happening,
+                        before: None,
+                        after: None,
+                    })?
             };
             if is_hit {
                 self.hits.push_back(Hit { number, event: *event });

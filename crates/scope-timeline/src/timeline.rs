@@ -1,10 +1,11 @@
 //! A trace as something to travel through: moments, and what was then.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use scope_code::CodeMap;
 use scope_model::{Event, EventKind, OpenCall, State, ThreadState, Tid};
 use scope_store::{ThreadEvents, Trace};
 
@@ -21,6 +22,8 @@ use crate::track::Track;
 pub struct Timeline<'t> {
     trace: &'t Trace,
     interrupt: Option<&'t AtomicBool>,
+    /// Read when a condition asks for it.
+    code: OnceCell<CodeMap>,
     /// What was looked at last, latest first.
     pub(crate) tracks: RefCell<Vec<Rc<Track>>>,
 }
@@ -54,7 +57,7 @@ impl<'t> Timeline<'t> {
     /// Travels through a snapshot.
     #[must_use]
     pub fn new(trace: &'t Trace) -> Self {
-        Self { trace, interrupt: None, tracks: RefCell::default() }
+        Self { trace, interrupt: None, code: OnceCell::new(), tracks: RefCell::default() }
     }
 
     /// Looks at `flag` before every block it reads: once it is true, what goes on ends with
@@ -68,6 +71,11 @@ impl<'t> Timeline<'t> {
     #[must_use]
     pub fn trace(&self) -> &'t Trace {
         self.trace
+    }
+
+    /// The code behind the trace.
+    pub(crate) fn code(&self) -> &CodeMap {
+        self.code.get_or_init(|| CodeMap::of_trace(self.trace))
     }
 
     /// The moment before the first event: number 0, unless the oldest events were dropped.

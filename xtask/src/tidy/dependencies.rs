@@ -17,17 +17,17 @@ const RANKS: [(&str, u32); 13] = [
     ("scope-source", 2),
     ("scope-store", 2),
     ("scope-code", 3),
-    ("scope-timeline", 3),
-    ("scope-query", 4),
-    ("scope-export", 5),
-    ("scope-tui", 5),
-    ("tracer-user", 6),
-    ("scope-tests", 7),
-    ("xtask", 7),
+    ("scope-timeline", 4),
+    ("scope-query", 5),
+    ("scope-export", 6),
+    ("scope-tui", 6),
+    ("tracer-user", 7),
+    ("scope-tests", 8),
+    ("xtask", 8),
 ];
 
 /// Crates that may only be found in the trees of crates from this rank on.
-const KERNEL_SIDE: (&str, u32) = ("aya", 6);
+const KERNEL_SIDE: (&str, u32) = ("aya", 7);
 
 pub(super) fn check(_: &Tree) -> Result<Vec<Problem>> {
     Ok(check_metadata(&metadata()?))

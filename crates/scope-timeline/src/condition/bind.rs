@@ -5,6 +5,7 @@ use scope_store::BlockFilter;
 use scope_symbols::glob::Glob;
 use scope_symbols::names;
 
+use super::syntax::{Ask, SyntaxTest};
 use super::{Comparison, Condition, Expression, StateIs, Test};
 use crate::{Happening, Timeline, TimelineError, syscall};
 
@@ -22,6 +23,7 @@ pub(crate) struct Bound {
 
 /// An event, and what is known of its thread.
 pub(crate) struct Context<'a> {
+    pub(crate) timeline: &'a Timeline<'a>,
     /// The event; depth, call and duration are right only where states are followed.
     pub(crate) happening: Happening,
     /// The thread's name before the event, and whether it was known.
@@ -30,12 +32,16 @@ pub(crate) struct Context<'a> {
     pub(crate) after: Option<&'a ThreadState>,
 }
 
+/// Whether something holds; the error, which is rare, is kept small.
+type Held = Result<bool, Box<TimelineError>>;
+
 #[derive(Debug)]
 enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
     Leaf(Leaf),
+    Syntax(SyntaxTest),
 }
 
 #[derive(Debug)]
@@ -99,7 +105,10 @@ impl Bound {
         self.needs_state
     }
 
-    pub(crate) fn holds(&self, context: &Context<'_>) -> bool {
+    /// # Errors
+    ///
+    /// What reading the code of the trace gives.
+    pub(crate) fn holds(&self, context: &Context<'_>) -> Held {
         self.node.holds(context)
     }
 }
@@ -127,12 +136,16 @@ fn bind(expression: &Expression, timeline: &Timeline<'_>) -> Result<Node, Timeli
         }
         Expression::Any(parts) => Node::Any(all(parts)?),
         Expression::Not(part) => Node::Not(Box::new(bind(part, timeline)?)),
-        Expression::Test(test) => Node::Leaf(bind_test(test, timeline)?),
+        Expression::Test(test) => bind_test(test, timeline)?,
     })
 }
 
-fn bind_test(test: &Test, timeline: &Timeline<'_>) -> Result<Leaf, TimelineError> {
-    Ok(match test {
+fn bind_test(test: &Test, timeline: &Timeline<'_>) -> Result<Node, TimelineError> {
+    let syntax =
+        |ask, glob, equal: &bool| SyntaxTest::new(timeline, ask, glob, *equal).map(Node::Syntax);
+    let leaf = match test {
+        Test::Node(equal, glob) => return syntax(Ask::Kind, glob, equal),
+        Test::Pattern(equal, glob) => return syntax(Ask::Pattern, glob, equal),
         Test::Function(equal, glob) => Leaf::Calls(named(timeline, glob, *equal)?),
         Test::Within(equal, glob) => Leaf::Within(*equal, named(timeline, glob, true)?),
         Test::File(equal, glob) => Leaf::Calls(declared_in(timeline, glob, *equal)?),
@@ -162,7 +175,8 @@ fn bind_test(test: &Test, timeline: &Timeline<'_>) -> Result<Leaf, TimelineError
             Leaf::Syscall(*equal, numbers)
         }
         Test::Kind(equal, kind) => Leaf::Kind(*equal, kind),
-    })
+    };
+    Ok(Node::Leaf(leaf))
 }
 
 /// The functions with such a name, or with another one.
@@ -218,6 +232,8 @@ impl Node {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::needs_state),
             Self::Not(part) => part.needs_state(),
             Self::Leaf(leaf) => leaf.needs_state(),
+            // The end of a call does not say where it was made.
+            Self::Syntax(_) => true,
         }
     }
 
@@ -227,18 +243,40 @@ impl Node {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).sum(),
             Self::Not(part) => part.cost(),
             Self::Leaf(Leaf::Name(..)) => 100,
+            Self::Syntax(_) => 50,
             Self::Leaf(Leaf::Within(..)) => 20,
             Self::Leaf(leaf) if leaf.needs_state() => 3,
             Self::Leaf(_) => 1,
         }
     }
 
-    fn holds(&self, context: &Context<'_>) -> bool {
+    fn holds(&self, context: &Context<'_>) -> Held {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds(context)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(context)),
-            Self::Not(part) => !part.holds(context),
-            Self::Leaf(leaf) => leaf.holds(context),
+            Self::All(parts) => {
+                for part in parts {
+                    if !part.holds(context)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Any(parts) => {
+                for part in parts {
+                    if part.holds(context)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Not(part) => Ok(!part.holds(context)?),
+            Self::Syntax(test) => {
+                let Happening { event, call, .. } = &context.happening;
+                match call.as_ref().filter(|_| called(event).is_some()) {
+                    Some(call) => Ok(test.holds(context.timeline, event.pid, call)?),
+                    None => Ok(false),
+                }
+            }
+            Self::Leaf(leaf) => Ok(leaf.holds(context)),
         }
     }
 }
@@ -348,7 +386,7 @@ fn necessary(node: &Node) -> Necessary {
         Node::Leaf(Leaf::NeverEnds(true, events)) => {
             Necessary { events: Some(events.clone()), ..Necessary::default() }
         }
-        Node::Leaf(_) | Node::Not(_) => Necessary::default(),
+        Node::Leaf(_) | Node::Not(_) | Node::Syntax(_) => Necessary::default(),
         Node::All(parts) => {
             parts.iter().map(necessary).fold(Necessary::default(), |a, b| Necessary {
                 functions: both(a.functions, b.functions),

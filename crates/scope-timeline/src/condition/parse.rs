@@ -9,8 +9,8 @@ use crate::units;
 /// Deepest nesting of parentheses and `not`.
 const DEEPEST: usize = 64;
 
-const FIELDS: &str = "function, file, within, thread, process, depth, duration, end, state, \
-                      syscall or kind";
+const FIELDS: &str = "function, file, within, node, pattern, thread, process, depth, duration, end, \
+                      state, syscall or kind";
 const ENDS: &str = "returned, unwound, thread_ended, exec, lost, unobserved or never";
 const STATES: &str = "running, runnable, blocked, ended or unknown";
 const KINDS: [&str; 12] = [
@@ -99,6 +99,8 @@ impl<'a> Parser<'a> {
             "function" => Test::Function(self.equal(field)?, self.glob("a name")?),
             "within" => Test::Within(self.equal(field)?, self.glob("a name")?),
             "file" => Test::File(self.equal(field)?, self.glob("a path")?),
+            "node" => Test::Node(self.equal(field)?, self.glob("a kind of node")?),
+            "pattern" => Test::Pattern(self.equal(field)?, self.glob("the name of a pattern")?),
             "thread" => {
                 let equal = self.equal(field)?;
                 match self.value("a thread id or name")? {
