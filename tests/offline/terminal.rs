@@ -56,3 +56,61 @@ fn a_window_that_becomes_tiny_and_large_again_shows_the_same() {
     terminal.keys(&["q"]);
     terminal.until("$");
 }
+
+/// The terminal is as a shell wants it: lines are edited by it, and what is typed is seen.
+fn assert_given_back(terminal: &Terminal) {
+    let off = "grep -c -x -e -icanon -e -echo -e -opost";
+    terminal.run(&format!("echo modes $(stty -a | tr ' ;' '\\n\\n' | {off}) off"));
+    terminal.until("modes 0 off");
+}
+
+fn panicking(terminal: &Terminal, sample: &Sample, part: &str) {
+    let program = env!("CARGO_BIN_EXE_ui_that_panics");
+    terminal.run(&format!("{program} {} {part}; echo \"status $?\"", sample.path().display()));
+}
+
+#[test]
+fn a_panic_of_the_ui_gives_the_terminal_back_before_it_is_told() {
+    require_tmux!();
+    let sample = Sample::new(&everything());
+    let terminal = Terminal::new(User::Same, (100, 30));
+    panicking(&terminal, &sample, "notebook");
+    terminal.rest("all of the screen", is_whole);
+    terminal.keys(&["m", "x", "Enter"]);
+    let screen = terminal.until("status 101");
+    assert!(screen.contains("the notebook burns"), "{screen}");
+    assert!(!screen.contains("of 28 events"), "{screen}");
+    assert_given_back(&terminal);
+}
+
+#[test]
+fn a_panic_of_the_engine_leaves_the_screen_alone_and_is_told_at_the_end() {
+    require_tmux!();
+    let sample = Sample::new(&everything());
+    let terminal = Terminal::new(User::Same, (100, 30));
+    panicking(&terminal, &sample, "engine");
+    terminal.rest("all of the screen", is_whole);
+    terminal.keys(&["e", "x", "Enter"]);
+    let screen = terminal.rest("an error", |screen| screen.contains("by an error of scope itself"));
+    assert!(is_whole(&screen), "{screen}");
+    assert!(!screen.contains("stalls"), "{screen}");
+    terminal.keys(&["q"]);
+    let screen = terminal.until("status 0");
+    assert!(screen.contains("thread 'queries' panicked at"), "{screen}");
+    assert!(screen.contains("the engine stalls"), "{screen}");
+    assert_given_back(&terminal);
+}
+
+#[test]
+fn a_panic_of_the_reader_ends_the_ui_with_its_reason() {
+    require_tmux!();
+    let sample = Sample::new(&everything());
+    let terminal = Terminal::new(User::Same, (100, 30));
+    panicking(&terminal, &sample, "sources");
+    // A call in focus has a source.
+    terminal.keys(&["2", "s", "s"]);
+    let screen = terminal.until("status 1");
+    assert!(screen.contains("error: reading the trace ended by an error of scope"), "{screen}");
+    assert!(screen.contains("the sources are blank"), "{screen}");
+    assert_given_back(&terminal);
+}

@@ -58,6 +58,8 @@ pub struct Options {
     pub recorder: Option<Box<dyn Recorder>>,
     /// What answers statements in SQL, where there is something.
     pub engine: Option<Box<dyn Engine>>,
+    /// Once it is true the UI ends as by a signal: one may come before it takes any.
+    pub leave: Arc<AtomicBool>,
 }
 
 /// How the UI was left.
@@ -180,6 +182,7 @@ pub fn run(mut options: Options) -> Result<Exit, TuiError> {
         notebook: options.notebook,
         recorder: options.recorder,
         runner,
+        leave: options.leave,
     };
     let result = match app.go(&mut screen, &happened) {
         // What was drawn into it meanwhile failed; a screen that is gone is no error.
@@ -206,6 +209,7 @@ struct App {
     notebook: Box<dyn Notebook>,
     recorder: Option<Box<dyn Recorder>>,
     runner: Option<Runner>,
+    leave: Arc<AtomicBool>,
 }
 
 impl App {
@@ -213,7 +217,11 @@ impl App {
         let size = screen.terminal.size().map_err(TuiError::Terminal)?;
         self.model.resize(size.width, size.height);
         let mut beat = Instant::now();
+        let mut refreshed = Instant::now();
         loop {
+            if self.leave.load(Ordering::Relaxed) {
+                return Ok(Exit::Signal);
+            }
             self.ask();
             let model = &self.model;
             screen.terminal.draw(|frame| view::render(model, frame)).map_err(TuiError::Terminal)?;
@@ -227,9 +235,11 @@ impl App {
                 if !Screen::is_there() {
                     return Ok(Exit::TerminalGone);
                 }
-                if !self.model.facts.complete {
-                    self.screen_worker.refresh();
-                }
+            }
+            // Also while somebody holds a key.
+            if refreshed.elapsed() > GROWTH && !self.model.facts.complete {
+                refreshed = Instant::now();
+                self.screen_worker.refresh();
             }
             if beat.elapsed() > BEAT {
                 beat = Instant::now();
@@ -305,6 +315,9 @@ impl App {
             Effect::Tables => self.runner.iter().for_each(Runner::tables),
             Effect::Query(number, statement) => {
                 self.runner.iter().for_each(|runner| runner.run(number, statement.clone()));
+            }
+            Effect::Calls(number, expression) => {
+                self.runner.iter().for_each(|runner| runner.calls(number, expression.clone()));
             }
             Effect::CancelQuery => self.runner.iter().for_each(Runner::cancel),
             Effect::Interrupt => self.long_worker.interrupt(),

@@ -11,6 +11,7 @@
 mod act;
 mod answers;
 mod ask;
+pub mod breakpoints;
 mod command;
 mod control;
 pub mod health;
@@ -28,6 +29,7 @@ use scope_model::{FunctionId, Tid};
 use scope_timeline::{Bookmarks, CallView, Condition};
 
 pub use answers::{Answered, Answers};
+pub use breakpoints::Breakpoint;
 pub use command::COMMANDS;
 pub use mouse::tabs as mouse_tabs;
 pub use pane::Pane;
@@ -48,21 +50,6 @@ use layout::Regions;
 
 /// Keys that wait at most.
 const MOST_EARLY: usize = 256;
-
-/// A condition that stops a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breakpoint {
-    /// As it was typed.
-    pub text: String,
-    /// As it was understood.
-    pub condition: Condition,
-    /// The function it was set on with a key, if it was.
-    pub function: Option<FunctionId>,
-    /// It stops runs.
-    pub enabled: bool,
-    /// How many runs it stopped.
-    pub hits: u64,
-}
 
 /// A stretch of time that is shown, ns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +104,8 @@ pub enum Effect {
     Tables,
     /// Run a statement, by its number.
     Query(u64, String),
+    /// Look for the calls of which an expression holds, by its number.
+    Calls(u64, String),
     /// Cancel the statement that runs.
     CancelQuery,
 }
@@ -225,6 +214,7 @@ pub struct Model {
     /// Somebody wants to leave a recording, and was told what that means.
     leaving: bool,
     searched: Option<(String, Condition)>,
+    asking: breakpoints::Asking,
     /// What is known.
     pub answers: Answers,
     snapshot: u64,
@@ -280,6 +270,7 @@ impl Model {
             help: None,
             message: None,
             breakpoints: Vec::new(),
+            asking: breakpoints::Asking::default(),
             marks: BTreeMap::new(),
             queries: Queries::default(),
             control: None,

@@ -12,6 +12,7 @@ use scope_model::Tid;
 use serde::{Deserialize, Serialize};
 
 use crate::focus::Focus;
+use crate::model::breakpoints::Stops;
 use crate::model::{Breakpoint, Model, Pane, SortKey};
 
 /// Version of the file.
@@ -115,10 +116,10 @@ impl Session {
         model.sort = self.sort;
         model.sort_reversed = self.sort_reversed;
         for kept in self.breakpoints.iter().take(MOST_BREAKPOINTS) {
-            let Ok(condition) = kept.condition.parse() else { continue };
+            let Ok(stops) = Stops::parse(&kept.condition) else { continue };
             model.breakpoints.push(Breakpoint {
                 text: kept.condition.clone(),
-                condition,
+                stops,
                 function: kept.function.map(scope_model::FunctionId),
                 enabled: kept.enabled,
                 hits: kept.hits,

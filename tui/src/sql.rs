@@ -13,6 +13,9 @@ use std::thread::{self, JoinHandle};
 /// Rows of an answer that are shown at most.
 pub const MOST_ROWS: usize = 1_000;
 
+/// Calls that a breakpoint takes at most.
+const MOST_CALLS: usize = 1_000_000;
+
 /// Something that answers statements about the trace that is shown.
 pub trait Engine: Send {
     /// The tables there are, for completion.
@@ -28,6 +31,28 @@ pub trait Engine: Send {
     ///
     /// What is wrong with it, as a clause for a person.
     fn run(&mut self, statement: &str, limit: usize, cancel: &AtomicBool) -> Result<Rows, String>;
+
+    /// The first `limit` calls of which an expression over the columns of the table `calls` holds;
+    /// ends soon once `cancel` is set.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as a clause for a person.
+    fn calls(
+        &mut self,
+        expression: &str,
+        limit: usize,
+        cancel: &AtomicBool,
+    ) -> Result<Calls, String>;
+}
+
+/// Calls of which an expression holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Their ids, sorted: the numbers of the events that begin them.
+    pub ids: Vec<u64>,
+    /// There are more, all of which begin later.
+    pub more: bool,
 }
 
 /// A table, as far as somebody who types needs to know it.
@@ -84,11 +109,14 @@ pub enum Said {
     Tables(Vec<Table>),
     /// The answer to the statement of a number.
     Rows(u64, Result<Rows, String>),
+    /// The answer to the expression of a number.
+    Calls(u64, Result<Calls, String>),
 }
 
 enum Ask {
     Tables,
     Run(u64, String, Arc<AtomicBool>),
+    Calls(u64, String, Arc<AtomicBool>),
 }
 
 /// A thread with an engine. It ends when this is dropped.
@@ -118,11 +146,11 @@ impl Runner {
                     Ask::Tables => tell(Said::Tables(engine.tables().unwrap_or_default())),
                     Ask::Run(number, statement, cancel) => {
                         let run = || engine.run(&statement, MOST_ROWS, &cancel);
-                        let answer = panic::catch_unwind(panic::AssertUnwindSafe(run));
-                        let answer = answer.unwrap_or_else(|_| {
-                            Err("it ended by an error of scope itself; please report it".to_owned())
-                        });
-                        tell(Said::Rows(number, answer));
+                        tell(Said::Rows(number, caught(run)));
+                    }
+                    Ask::Calls(number, expression, cancel) => {
+                        let run = || engine.calls(&expression, MOST_CALLS, &cancel);
+                        tell(Said::Calls(number, caught(run)));
                     }
                 }
             }
@@ -138,10 +166,20 @@ impl Runner {
 
     /// Runs a statement; one that runs is cancelled.
     pub fn run(&self, number: u64, statement: String) {
+        self.ask(Ask::Run(number, statement, self.cancelling()));
+    }
+
+    /// Looks for the calls of which an expression holds; a statement that runs is cancelled.
+    pub fn calls(&self, number: u64, expression: String) {
+        self.ask(Ask::Calls(number, expression, self.cancelling()));
+    }
+
+    /// Cancels what runs; what says so to what comes next.
+    fn cancelling(&self) -> Arc<AtomicBool> {
         self.cancel();
         let cancel = Arc::new(AtomicBool::new(false));
         self.cancel.replace(Arc::clone(&cancel));
-        self.ask(Ask::Run(number, statement, cancel));
+        cancel
     }
 
     /// Cancels what runs.
@@ -155,6 +193,13 @@ impl Runner {
             let _ = asks.send(ask);
         }
     }
+}
+
+/// What the engine answers; a panic of it ends nothing else.
+fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    panic::catch_unwind(panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err("it ended by an error of scope itself; please report it".to_owned())
+    })
 }
 
 impl Drop for Runner {

@@ -1,13 +1,15 @@
 //! The terminal: taken over at the beginning, given back whatever ends the UI.
 //!
-//! Given back once: by the guard when it is dropped, or by the panic hook before the message of the
-//! panic is printed.
+//! Given back once: by the guard when it is dropped, or, where the thread that took it panics, by the
+//! panic hook before the message is printed. A panic of another thread may end nothing that is on the
+//! screen: its message waits until the terminal is given back.
 
 use std::io::{self, IsTerminal, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::panic;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread::{self, ThreadId};
 
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -22,6 +24,10 @@ use ratatui::backend::CrosstermBackend;
 /// Whether the terminal is taken over now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
+/// The thread that took it.
+static OWNER: Mutex<Option<ThreadId>> = Mutex::new(None);
+/// Messages of panics of others since.
+static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// A terminal that is taken over.
 #[derive(Debug)]
@@ -40,10 +46,18 @@ impl Screen {
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
+                let owner = *OWNER.lock().unwrap_or_else(PoisonError::into_inner);
+                if TAKEN.load(Ordering::SeqCst) && owner != Some(thread::current().id()) {
+                    let name = thread::current().name().unwrap_or("unnamed").to_owned();
+                    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+                    held.push(format!("thread '{name}' {info}"));
+                    return;
+                }
                 give_back();
                 before(info);
             }));
         });
+        *OWNER.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         let result = execute!(
@@ -90,6 +104,9 @@ fn give_back() {
             cursor::Show
         );
         let _ = disable_raw_mode();
+        for message in std::mem::take(&mut *HELD.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let _ = writeln!(io::stderr(), "{message}");
+        }
     }
 }
 

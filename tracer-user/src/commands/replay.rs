@@ -57,6 +57,7 @@ pub fn options(path: &Path, session: Option<&str>) -> anyhow::Result<Options> {
         session,
         recorder: None,
         engine: engine(path),
+        leave: Arc::default(),
     })
 }
 

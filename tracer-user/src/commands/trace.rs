@@ -257,6 +257,10 @@ async fn record(
     };
     let mut child = gated.map(Gated::open).transpose().context("cannot run the command")?;
     let end = watch(&args, &mut recording, &mut signals, &mut exit, child.as_mut(), &mut ui).await;
+    if let (End::Signal(_), Some(ui)) = (&end, &ui) {
+        // It takes signals too, but one may have come before it did.
+        ui.leave();
+    }
     let to_seal = recording.progress().writer().hot_segments;
     let mut status_line = StatusLine::new(args.quiet);
     if ui.is_some() {

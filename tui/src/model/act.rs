@@ -2,7 +2,7 @@
 
 use scope_model::Tid;
 use scope_store::Direction;
-use scope_timeline::{Condition, Move, Place};
+use scope_timeline::{Move, Place};
 
 use super::prompt::Kind;
 use super::rows::{CallRow, MarkRow, StateRow};
@@ -173,48 +173,10 @@ impl Model {
         }
     }
 
-    fn run(&mut self, direction: Direction) {
-        let enabled: Vec<(usize, Condition)> = self
-            .breakpoints
-            .iter()
-            .enumerate()
-            .filter(|(_, breakpoint)| breakpoint.enabled)
-            .map(|(index, breakpoint)| (index, breakpoint.condition.clone()))
-            .collect();
-        if enabled.is_empty() {
-            let here = self.config.keys.key_of(Action::BreakHere).unwrap_or_default();
-            let when = self.config.keys.key_of(Action::BreakWhen).unwrap_or_default();
-            self.say(format!(
-                "no breakpoint is set: {here} sets one on this function, {when} on a condition"
-            ));
-            return;
-        }
-        self.go(Destination::Run(enabled, direction));
-        self.say("running; esc stops it");
-    }
-
-    fn break_here(&mut self) {
-        let Some(function) = self.focused_function() else {
-            self.say("no call is in focus");
-            return;
-        };
-        if let Some(at) = self.breakpoints.iter().position(|known| known.function == Some(function))
-        {
-            let gone = self.breakpoints.remove(at);
-            self.say(format!("no breakpoint any more: {}", gone.text));
-            return;
-        }
-        let name = self.facts.name(function);
-        let quote = if name.contains('"') { '\'' } else { '"' };
-        let text = format!("function={quote}{name}{quote} kind=enter");
-        match text.parse() {
-            Ok(condition) => self.add_breakpoint(text, condition, Some(function)),
-            Err(error) => self.warn(format!("no condition can name {name}: {error}")),
-        }
-    }
-
     fn interrupt(&mut self) {
-        if self.cancel_query() {
+        if self.cancel_asking() {
+            self.say("the look for the calls of a breakpoint is cancelled");
+        } else if self.cancel_query() {
             self.say("the query is cancelled");
         } else if self.travelling.is_some() {
             self.waiting.clear();

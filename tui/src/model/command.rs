@@ -6,7 +6,7 @@ use scope_store::Direction;
 use scope_timeline::{Condition, Place};
 
 use super::prompt::Kind;
-use super::{Breakpoint, Effect, Model, Prompt};
+use super::{Effect, Model, Prompt};
 use crate::control::Order;
 use crate::keys::{Action, Key};
 use crate::query::{FindKind, travel::Destination};
@@ -16,7 +16,7 @@ use crate::session::Mark;
 const MOST_LINES: usize = 100;
 
 /// The commands, as the help and the docs show them: how they are written, and what they do.
-pub const COMMANDS: [(&str, &str); 10] = [
+pub const COMMANDS: [(&str, &str); 11] = [
     (":1.25s  :250ms  :50%", "to a time, or a share of the trace"),
     (":call ID  :event N", "to just after a call began, or after an event"),
     (":@NAME", "to a mark"),
@@ -24,6 +24,7 @@ pub const COMMANDS: [(&str, &str); 10] = [
     (":thread TID|NAME", "to a thread"),
     (":find CONDITION", "to the next event that satisfies a condition; ] and [ lead to others"),
     (":break CONDITION", "set a breakpoint, as `scope find` takes conditions"),
+    (":break sql EXPRESSION", "set one on the calls of which SQL over the columns of calls holds"),
     (":mark NAME [NOTE]  :q", "name this moment; leave"),
     (":sql STATEMENT", "run a query; its rows lead to their times and calls"),
     (":pause  :resume  :stop  :detach", "have the recorder of this process do so"),
@@ -179,28 +180,6 @@ impl Model {
         by_id.or_else(|| {
             self.names.iter().find(|(_, name)| name.as_str() == text).map(|(tid, _)| *tid)
         })
-    }
-
-    fn set_breakpoint(&mut self, text: &str) -> Result<(), String> {
-        let condition = parse(text)?;
-        self.add_breakpoint(text.to_owned(), condition, None);
-        Ok(())
-    }
-
-    pub(super) fn add_breakpoint(
-        &mut self,
-        text: String,
-        condition: Condition,
-        function: Option<scope_model::FunctionId>,
-    ) {
-        if self.breakpoints.iter().any(|known| known.text == text) {
-            self.say(format!("there is a breakpoint {text} already"));
-            return;
-        }
-        let run = self.config.keys.key_of(Action::Run).unwrap_or_default();
-        let back = self.config.keys.key_of(Action::RunBack).unwrap_or_default();
-        self.say(format!("breakpoint {text}; {run} runs to it, {back} runs back"));
-        self.breakpoints.push(Breakpoint { text, condition, function, enabled: true, hits: 0 });
     }
 
     fn set_mark(&mut self, text: &str) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::breakpoints::SQL;
 use super::prompt::Kind;
 use super::{Effect, Model, Pane, Prompt};
 use crate::query::travel::Destination;
@@ -120,6 +121,7 @@ impl Model {
             Said::Tables(tables) => self.queries.tables = Some(tables),
             // Of a statement that another one took the place of.
             Said::Rows(number, _) if number != self.queries.number => {}
+            Said::Calls(number, answer) => self.heard_calls(number, answer),
             Said::Rows(_, answer) => {
                 self.queries.running = false;
                 self.queries.answer = Some(answer.map(|rows| {
@@ -160,9 +162,11 @@ impl Model {
 
     /// Completes the word before the cursor of a statement: as far as all that fit agree.
     pub(super) fn complete(&mut self) {
-        let Some(prompt) = self.prompt.as_mut().filter(|prompt| prompt.kind == Kind::Query) else {
-            return;
+        // Expressions of breakpoints are of the same language.
+        let is_sql = |prompt: &&mut Prompt| {
+            prompt.kind == Kind::Query || prompt.text[..prompt.cursor].contains(SQL)
         };
+        let Some(prompt) = self.prompt.as_mut().filter(is_sql) else { return };
         let before = &prompt.text[..prompt.cursor];
         let word_char = |c: char| c.is_alphanumeric() || c == '_';
         let start = before

@@ -1,5 +1,7 @@
 //! Ways through a trace: each leads from a focus to another, or says why not.
 
+use std::sync::Arc;
+
 use scope_model::{Event, EventKind, FunctionId, Tid};
 use scope_store::{BlockFilter, Direction};
 use scope_timeline::{
@@ -8,6 +10,7 @@ use scope_timeline::{
 };
 
 use super::clamp;
+use crate::sql::Calls;
 
 /// Events that a run looks at between two looks at the breakpoints that are left.
 const FIRST_WINDOW: u64 = 1 << 16;
@@ -46,7 +49,16 @@ pub enum Destination {
     /// The next or previous event that satisfies a condition.
     Find(Condition, Direction),
     /// The next or previous event at which a breakpoint stops; the breakpoints with their indexes.
-    Run(Vec<(usize, Condition)>, Direction),
+    Run(Vec<(usize, StopAt)>, Direction),
+}
+
+/// What a run stops at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopAt {
+    /// An event that satisfies a condition.
+    Condition(Condition),
+    /// The begin of one of these calls.
+    Calls(Arc<Calls>),
 }
 
 /// Where a way led.
@@ -108,13 +120,12 @@ pub fn travel(
         }
         Destination::CallOf(function, direction) => call_of(timeline, from, *function, *direction),
         Destination::Find(condition, direction) => {
-            run(timeline, from, &[(0, condition.clone())], *direction, progress).map(|arrival| {
-                match arrival {
-                    Arrival::At { moment, time_ns, tid, event, crosses_gap, .. } => {
-                        Arrival::At { moment, time_ns, tid, event, crosses_gap, breakpoint: None }
-                    }
-                    nowhere @ Arrival::Nowhere(_) => nowhere,
+            let stop = StopAt::Condition(condition.clone());
+            run(timeline, from, &[(0, stop)], *direction, progress).map(|arrival| match arrival {
+                Arrival::At { moment, time_ns, tid, event, crosses_gap, .. } => {
+                    Arrival::At { moment, time_ns, tid, event, crosses_gap, breakpoint: None }
                 }
+                nowhere @ Arrival::Nowhere(_) => nowhere,
             })
         }
         Destination::Run(breakpoints, direction) => {
@@ -248,7 +259,7 @@ fn call_of(
 fn run(
     timeline: &Timeline<'_>,
     from: Cursor,
-    breakpoints: &[(usize, Condition)],
+    breakpoints: &[(usize, StopAt)],
     direction: Direction,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Arrival, TimelineError> {
@@ -270,7 +281,7 @@ fn run(
             Direction::Backward => low.saturating_sub(window).max(start),
         };
         let mut best: Option<(usize, u64)> = None;
-        for (index, condition) in breakpoints {
+        for (index, stop) in breakpoints {
             let until = match (best, direction) {
                 (None, _) => edge,
                 (Some((_, hit)), Direction::Forward) => hit,
@@ -279,7 +290,13 @@ fn run(
             let options = SearchOptions { direction, from: low, until: Some(until) };
             let passed = low.abs_diff(begin);
             let progress = |of_search: u64| progress(passed.saturating_add(of_search), whole);
-            if let Some(hit) = first_hit(timeline.search(condition, options)?, &progress)? {
+            let hit = match stop {
+                StopAt::Condition(condition) => {
+                    first_hit(timeline.search(condition, options)?, &progress)?
+                }
+                StopAt::Calls(calls) => nearest(&calls.ids, low, until, direction),
+            };
+            if let Some(hit) = hit {
                 best = Some((*index, hit));
             }
         }
@@ -306,6 +323,18 @@ fn run(
         }
         low = edge;
         window = (window * 2).min(LARGEST_WINDOW);
+    }
+}
+
+/// The first of these events from a moment on to another one.
+fn nearest(events: &[u64], from: u64, until: u64, direction: Direction) -> Option<u64> {
+    let at = events.partition_point(|event| *event < from);
+    match direction {
+        Direction::Forward => events.get(at).copied().filter(|event| *event < until),
+        Direction::Backward => {
+            let before = *events.get(at.checked_sub(1)?)?;
+            (before >= until).then_some(before)
+        }
     }
 }
 

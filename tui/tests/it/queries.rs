@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use scope_tui::model::Effect;
-use scope_tui::sql::{Column, Engine, Leads, Row, Rows, Runner, Said, Table};
+use scope_tui::sql::{Calls, Column, Engine, Leads, Row, Rows, Runner, Said, Table};
 
 use crate::harness::{PLAIN, START_NS, Stage, server, stored};
 
@@ -54,6 +54,17 @@ impl Engine for Small {
             vec![column("call_id", true), column("function", false), column("t_ns", true)];
         Ok(Rows { columns, rows, more: true })
     }
+
+    /// Knows one expression, and two calls of which it holds.
+    fn calls(&mut self, expression: &str, limit: usize, _: &AtomicBool) -> Result<Calls, String> {
+        if expression != "true" {
+            return Err(format!("there is no column {expression}"));
+        }
+        let mut ids = vec![4, 13];
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        Ok(Calls { ids, more })
+    }
 }
 
 /// Carries out what the state wants of the engine.
@@ -65,6 +76,10 @@ pub(crate) fn answer(stage: &mut Stage) {
             Effect::Query(number, text) => {
                 let rows = Small.run(&text, 100, &AtomicBool::new(true));
                 stage.model.heard(Said::Rows(number, rows));
+            }
+            Effect::Calls(number, expression) => {
+                let calls = Small.calls(&expression, 100, &AtomicBool::new(false));
+                stage.model.heard(Said::Calls(number, calls));
             }
             other => stage.effects.push(other),
         }
@@ -157,6 +172,75 @@ fn a_statement_that_runs_is_cancelled() {
         stage.press("q");
         assert_eq!(stage.effects.last(), Some(&Effect::Quit), "{key}");
     }
+}
+
+#[test]
+fn a_breakpoint_in_sql_stops_where_its_calls_begin() {
+    let stored = stored(&server());
+    let mut stage = with_engine(&stored);
+    stage.press(":").type_in("break sql true");
+    answer(&mut stage);
+    assert!(stage.said().contains("breakpoint sql true: 2 calls"), "{}", stage.said());
+    let mut moments = Vec::new();
+    for key in ["c", "c", "c", "C"] {
+        stage.press(key);
+        answer(&mut stage);
+        moments.push(stage.model.focus.moment);
+    }
+    assert_eq!(moments, [5, 14, 14, 5]);
+    assert_eq!(stage.model.breakpoints[0].hits, 3);
+    // The nearest of all stops.
+    stage.press(":").type_in("break function=send kind=enter");
+    stage.press(":").type_in("start");
+    answer(&mut stage);
+    stage.press("c c");
+    answer(&mut stage);
+    assert_eq!(
+        (stage.model.focus.moment, stage.said()),
+        (7, "breakpoint hit 1: function=send kind=enter")
+    );
+}
+
+#[test]
+fn a_wrong_expression_is_no_breakpoint() {
+    let stored = stored(&server());
+    let mut stage = with_engine(&stored);
+    stage.press(":").type_in("break sql deepness > 3");
+    answer(&mut stage);
+    let why = "no breakpoint sql deepness > 3: there is no column deepness > 3";
+    assert_eq!(stage.said(), why);
+    assert!(stage.model.breakpoints.is_empty());
+    let mut without = Stage::new(&stored);
+    without.press(":").type_in("break sql true");
+    assert!(without.screen().contains("built without SQL"), "{}", without.screen());
+    assert!(without.model.breakpoints.is_empty());
+}
+
+#[test]
+fn a_kept_breakpoint_in_sql_is_asked_again_before_a_run_and_so_is_one_of_a_trace_that_grew() {
+    let stored = stored(&server());
+    let mut stage = with_engine(&stored);
+    stage.press(":").type_in("break sql true");
+    answer(&mut stage);
+    let session = stage.model.session();
+    let mut stage = with_engine(&stored);
+    stage.model.resume(&session);
+    stage.press("c");
+    assert!(matches!(stage.effects.last(), Some(Effect::Calls(..))), "{:?}", stage.effects);
+    answer(&mut stage);
+    assert_eq!(stage.model.focus.moment, 5);
+    // Asked once: the trace is as it was.
+    stage.press("c");
+    assert!(!stage.effects.iter().any(|effect| matches!(effect, Effect::Calls(..))));
+    stage.model.facts.end += 1;
+    stage.press("C");
+    assert!(matches!(stage.effects.last(), Some(Effect::Calls(..))), "{:?}", stage.effects);
+    stage.press("esc");
+    assert_eq!(stage.effects.last(), Some(&Effect::CancelQuery));
+    stage.effects.clear();
+    stage.model.heard(Said::Calls(2, Err("cancelled".to_owned())));
+    stage.settle();
+    assert_eq!(stage.model.focus.moment, 14, "{}", stage.said());
 }
 
 #[test]

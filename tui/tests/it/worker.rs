@@ -7,6 +7,7 @@ use scope_model::{FunctionId, Tid};
 use scope_store::{RecorderStats, Trace};
 use scope_timeline::{Cursor, Move};
 use scope_tui::model::{Ask, Failure};
+use scope_tui::query::travel::StopAt;
 use scope_tui::query::{Answer, Arrival, Destination, Query, Travel, Which};
 use scope_tui::source::NoSources;
 use scope_tui::worker::{Reply, Worker};
@@ -41,7 +42,8 @@ fn long() -> Stored {
 }
 
 fn run_for_nothing() -> Query {
-    let nothing = vec![(0, "duration>1h within=server::*".parse().unwrap())];
+    let nothing = "duration>1h within=server::*".parse().unwrap();
+    let nothing = vec![(0, StopAt::Condition(nothing))];
     Query::Travel(Travel {
         from: Cursor { thread: Some(Tid(PID)), moment: 0 },
         to: Destination::Run(nothing, scope_store::Direction::Forward),

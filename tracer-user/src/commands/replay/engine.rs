@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use anyhow::Context;
 use scope_query::{Limits, Session};
-use scope_tui::sql::{Column, Engine, Leads, Row, Rows, Table};
+use scope_tui::sql::{Calls, Column, Engine, Leads, Row, Rows, Table};
 
 use crate::commands::query;
 
@@ -47,22 +48,41 @@ impl Engine for Queries {
 
     fn run(&mut self, statement: &str, limit: usize, cancel: &AtomicBool) -> Result<Rows, String> {
         let session = self.session()?;
-        let stop = session.stop();
-        let ended = Arc::new(AtomicBool::new(false));
-        thread::scope(|threads| {
-            let watched = Arc::clone(&ended);
-            threads.spawn(move || {
-                while !watched.load(Ordering::Relaxed) {
-                    if cancel.load(Ordering::Relaxed) {
-                        stop.stop();
-                    }
-                    thread::park_timeout(LOOK);
-                }
-            });
-            let _ended = SetWhenDropped(&ended);
-            answer(session, statement, limit).map_err(|error| format!("{error:#}"))
-        })
+        cancellable(session, cancel, |session| answer(session, statement, limit))
     }
+
+    fn calls(
+        &mut self,
+        expression: &str,
+        limit: usize,
+        cancel: &AtomicBool,
+    ) -> Result<Calls, String> {
+        let session = self.session()?;
+        cancellable(session, cancel, |session| calls(session, expression, limit))
+    }
+}
+
+/// What a session is asked, which stops soon once it is to be cancelled.
+fn cancellable<T>(
+    session: &mut Session,
+    cancel: &AtomicBool,
+    ask: impl FnOnce(&mut Session) -> anyhow::Result<T>,
+) -> Result<T, String> {
+    let stop = session.stop();
+    let ended = Arc::new(AtomicBool::new(false));
+    thread::scope(|threads| {
+        let watched = Arc::clone(&ended);
+        threads.spawn(move || {
+            while !watched.load(Ordering::Relaxed) {
+                if cancel.load(Ordering::Relaxed) {
+                    stop.stop();
+                }
+                thread::park_timeout(LOOK);
+            }
+        });
+        let _ended = SetWhenDropped(&ended);
+        ask(session).map_err(|error| format!("{error:#}"))
+    })
 }
 
 /// Also where the engine panics: the thread that waits for a cancel must end.
@@ -97,6 +117,24 @@ fn answer(session: &mut Session, statement: &str, limit: usize) -> anyhow::Resul
     let more = rows.len() > limit;
     rows.truncate(limit);
     Ok(Rows { columns, rows, more })
+}
+
+fn calls(session: &mut Session, expression: &str, limit: usize) -> anyhow::Result<Calls> {
+    // On lines of its own: it may end in a comment.
+    let statement =
+        format!("select id from calls where not inherited and (\n{expression}\n) order by id");
+    let limits = Limits { timeout: None, rows: Some(limit as u64 + 1) };
+    let mut answer = session.run(&statement, limits).map_err(query::told)?;
+    let mut ids = Vec::new();
+    while let Some(batch) = answer.next_batch().map_err(query::told)? {
+        for cells in batch.text().map_err(query::told)? {
+            let id = cells.first().and_then(Option::as_deref).context("a call has no id")?;
+            ids.push(id.parse().context("the id of a call is no number")?);
+        }
+    }
+    let more = ids.len() > limit;
+    ids.truncate(limit);
+    Ok(Calls { ids, more })
 }
 
 fn is_number(holds: &str) -> bool {

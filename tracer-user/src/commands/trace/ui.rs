@@ -3,6 +3,8 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
@@ -45,6 +47,7 @@ pub struct Ui {
     words: UnboundedReceiver<Word>,
     thread: JoinHandle<()>,
     trace: PathBuf,
+    leave: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -57,6 +60,7 @@ impl Ui {
         let mut options = replay::options(trace, None)?;
         let (say, words) = unbounded_channel();
         options.recorder = Some(Box::new(Steering { switches, say: say.clone() }));
+        let leave = Arc::clone(&options.leave);
         output::hold_warnings();
         let thread = std::thread::Builder::new()
             .name("scope-ui".into())
@@ -68,7 +72,7 @@ impl Ui {
                 over.tell(result);
             })
             .context("cannot start the terminal UI")?;
-        Ok(Self { words, thread, trace: trace.to_path_buf() })
+        Ok(Self { words, thread, trace: trace.to_path_buf(), leave })
     }
 
     /// The next thing it has to say; after its end, nothing.
@@ -77,6 +81,11 @@ impl Ui {
             Some(word) => word,
             None => std::future::pending().await,
         }
+    }
+
+    /// Has it end by itself, as by a signal.
+    pub fn leave(&self) {
+        self.leave.store(true, Ordering::Relaxed);
     }
 
     /// Waits until its user leaves it.
