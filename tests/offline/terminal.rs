@@ -57,6 +57,33 @@ fn a_window_that_becomes_tiny_and_large_again_shows_the_same() {
     terminal.until("$");
 }
 
+#[test]
+fn a_breakpoint_in_sql_is_run_to_and_back_to() {
+    require_tmux!();
+    let sample = Sample::new(&everything());
+    let terminal = Terminal::new(User::Same, (132, 30));
+    replay(&terminal, &sample);
+    terminal.type_text(":break sql depth = 1 and function_id in (select id from functions)");
+    terminal.keys(&["Enter"]);
+    terminal.until("c runs to it, C runs back");
+    terminal.keys(&["c"]);
+    terminal.until("breakpoint hit 1: sql depth = 1");
+    let place = |screen: &str| screen.lines().next().map(str::to_owned);
+    let first = terminal.rest("a place", |screen| screen.contains("hit 1"));
+    terminal.keys(&["c"]);
+    terminal.until("breakpoint hit 2: sql depth = 1");
+    terminal.keys(&["C"]);
+    let again = terminal.rest("the hit before", |screen| screen.contains("hit 3"));
+    assert_eq!(place(&again), place(&first));
+    // A word that is no column, with the one that was meant.
+    terminal.type_text(":break sql deph = 1");
+    terminal.keys(&["Enter"]);
+    let screen = terminal.until("no breakpoint sql deph = 1");
+    assert!(screen.contains("depth"), "{screen}");
+    terminal.keys(&["q"]);
+    terminal.until("$");
+}
+
 /// The terminal is as a shell wants it: lines are edited by it, and what is typed is seen.
 fn assert_given_back(terminal: &Terminal) {
     let off = "grep -c -x -e -icanon -e -echo -e -opost";
