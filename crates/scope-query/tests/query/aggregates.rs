@@ -64,31 +64,27 @@ fn is_percentile(told: &str, numbers: &[i64], share: f64) -> bool {
 /// Groups of numbers by the text of what they are grouped by.
 type Groups = BTreeMap<String, Vec<i64>>;
 
-/// Asks for the percentile and the histogram of groups. `from` has columns `g` and `v`.
+/// Asks for the percentile and the histogram of groups, and of all in one go. `from` has columns `g` and
+/// `v`.
 fn check(sql: &mut Session, from: &str, groups: &Groups, share: f64) {
-    let statement =
-        format!("select percentile(v, {share:?}), histogram(v), g from ({from}) group by g");
-    let told = set(sql, &statement);
-    assert_eq!(told.len(), groups.len(), "{statement}");
-    let all: Vec<i64> = groups.values().flatten().copied().collect();
-    let right = |line: &str, numbers: &[i64], statement: &str| {
-        let mut values = line.splitn(3, '|');
-        let (percentile, counts) = (values.next().unwrap(), values.next().unwrap());
-        assert!(is_percentile(percentile, numbers, share), "{statement}: {line}: {numbers:?}");
-        assert_eq!(counts, histogram(numbers), "{statement}");
-    };
-    for line in &told {
-        let group = line.rsplit('|').next().unwrap();
-        right(line, &groups[group], &statement);
-    }
-    // In one go, of all, and of those that a filter takes.
-    let some: Vec<i64> = all.iter().copied().filter(|number| number % 2 == 0).collect();
-    for (filter, numbers) in [("", &all), (" filter (where v % 2 = 0)", &some)] {
-        let statement =
-            format!("select percentile(v, {share:?}){filter}, histogram(v){filter} from ({from})");
-        let told = set(sql, &statement);
-        assert_eq!(told.len(), 1, "{statement}");
-        right(&told[0], numbers, &statement);
+    let even = |numbers: &[i64]| numbers.iter().copied().filter(|number| number % 2 == 0).collect();
+    let some = groups.iter().map(|(group, numbers)| (group.clone(), even(numbers))).collect();
+    for (filter, groups) in [("", groups), (" filter (where v % 2 = 0)", &some)] {
+        let all = Groups::from([("all".to_owned(), groups.values().flatten().copied().collect())]);
+        for (grouped, by, groups) in [("g", " group by g", groups), ("'all'", "", &all)] {
+            let statement = format!(
+                "select {grouped}, percentile(v, {share:?}){filter}, histogram(v){filter} from ({from}){by}"
+            );
+            let told = set(sql, &statement);
+            assert_eq!(told.len(), groups.len(), "{statement}");
+            for line in &told {
+                let values: Vec<&str> = line.split('|').collect();
+                let numbers = &groups[values[0]];
+                let right = is_percentile(values[1], numbers, share);
+                assert!(right, "{statement}: {line}: {numbers:?}");
+                assert_eq!(values[2], histogram(numbers), "{statement}");
+            }
+        }
     }
 }
 

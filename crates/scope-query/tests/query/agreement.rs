@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use scope_model::{Event, RunState, State, Tid};
+use scope_model::{CallEnd, Event, EventKind, Pid, RunState, State, Tid};
 use scope_store::Trace;
 use scope_timeline::{ProfileOptions, Timeline, profile};
 
 use crate::asking::{rows, set};
-use crate::generate::events;
-use crate::model::{CALLS, calls, state_name};
+use crate::model::{CALLS, calls, state_name, waiting};
 use crate::relation::{asks, check, sessions};
-use crate::store::{START_NS, forms, store};
+use crate::scenario::{enter, event, leave};
+use crate::store::{Form, START_NS, forms, store};
 
 /// All events with their numbers.
 fn numbered(trace: &Trace) -> Vec<(u64, Event)> {
@@ -90,6 +90,7 @@ fn statements(at: i64, tid: u32, function: u32, id: u64) -> Vec<String> {
         format!("select * from syscalls where tid = {tid}"),
         format!("select * from wakeups where time <= {until}"),
         format!("select event, waker, blocked from wakeups where tid = {tid}"),
+        format!("select * from wakeups where tid = {tid}"),
         format!("select * from gaps where start > {at}"),
     ]
 }
@@ -98,7 +99,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn tables_say_what_the_timeline_says(events in events(), form in forms(), asks in asks()) {
+    fn tables_say_what_the_timeline_says(events in waiting(), form in forms(), asks in asks()) {
         let stored = store(&events, form);
         let trace = &stored.trace;
         let mut sessions = sessions(trace);
@@ -147,7 +148,7 @@ proptest! {
 
     #[test]
     fn what_tables_choose_to_read_changes_no_answer(
-        events in events(),
+        events in waiting(),
         form in forms(),
         at in 0..1_500_i64,
         tid in 1..14_u32,
@@ -162,6 +163,33 @@ proptest! {
                 set(&mut without, &statement),
                 "{}", statement
             );
+        }
+    }
+}
+
+#[test]
+fn a_waker_is_followed_where_only_the_thread_that_it_wakes_is_asked_for() {
+    // The call of the waker begins in a block without events of the other, between two that have some and
+    // are of one part.
+    let others = |from: u64| {
+        (from..from + 300).flat_map(|t| [enter(t, 9, 1), leave(t, 9, 1, CallEnd::Returned)])
+    };
+    let mut events = vec![enter(0, 2, 0)];
+    events.push(event(1, 2, EventKind::SwitchOut { cpu: 0, state: 1 }));
+    events.extend(others(10));
+    events.push(enter(400, 9, 2));
+    events.extend(others(500));
+    events.push(event(900, 2, EventKind::Waking { waker: Tid(9), waker_pid: Pid(1) }));
+    events.extend(others(1_000));
+    events.push(event(1_400, 2, EventKind::SwitchIn { cpu: 0 }));
+    events.extend(others(1_500));
+    events.push(event(1_900, 2, EventKind::SwitchOut { cpu: 0, state: 0 }));
+    for form in [Form::Hot, Form::Sealed] {
+        let stored = store(&events, form);
+        for sql in &mut sessions(&stored.trace) {
+            let told =
+                rows(sql, "select blocked, call_id, waker_call_id from wakeups where tid = 2");
+            assert_eq!(told, ["899|0|602"], "{form:?}");
         }
     }
 }

@@ -3,20 +3,14 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use scope_model::Event;
+use scope_model::{CallEnd, EventKind, Pid, Tid};
 use scope_timeline::Timeline;
 
-use crate::asking::try_rows;
-use crate::generate::events;
-use crate::model::{Model, calls, with_waits};
+use crate::asking::{rows, try_rows};
+use crate::model::{Model, calls, waiting};
 use crate::relation::{Relation, Value, asks, check, sessions};
-use crate::store::{START_NS, forms, store};
-
-/// Events of threads that wait for each other.
-fn waiting() -> impl Strategy<Value = Vec<Event>> {
-    (events(), prop::collection::vec(any::<u16>(), 1..60))
-        .prop_map(|(events, chances)| with_waits(&events, &chances))
-}
+use crate::scenario::{enter, event, leave};
+use crate::store::{Form, START_NS, forms, store};
 
 /// Ids of calls, and the number in another column of each.
 fn numbers(calls: &Relation, column: &str) -> Vec<(u64, u64)> {
@@ -190,4 +184,25 @@ proptest! {
             check(&mut sessions, &model.critical_path(id, elapsed_ns), &asks);
         }
     }
+}
+
+#[test]
+fn threads_that_wait_for_each_other_are_followed_so_far() {
+    let sleep = EventKind::SwitchOut { cpu: 0, state: 1 };
+    let woken_by = |waker| EventKind::Waking { waker: Tid(waker), waker_pid: Pid(1) };
+    let events = vec![
+        enter(10, 1, 0),
+        enter(10, 2, 0),
+        event(10, 1, sleep),
+        event(10, 2, sleep),
+        event(50, 1, woken_by(2)),
+        event(50, 2, woken_by(1)),
+        leave(60, 1, 0, CallEnd::Returned),
+    ];
+    let stored = store(&events, Form::Sealed);
+    let path = Model::new(&events, &stored.trace).critical_path(0, 50);
+    let mut sessions = sessions(&stored.trace);
+    check(&mut sessions, &path, &[]);
+    let told = rows(&mut sessions[0], "select tid, hops, duration, state from critical_path(0)");
+    assert_eq!(told, ["1|32|40|blocked", "1|0|10|runnable"]);
 }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
 use scope_model::{Event, EventKind, Pid, RunState, State, ThreadState, Tid};
 use scope_store::Trace;
 use scope_timeline::{Timeline, syscall};
 
+use crate::generate::events;
 use crate::relation::{Relation, Value};
 use crate::store::START_NS;
 
@@ -298,20 +300,25 @@ impl Model {
     }
 }
 
+/// Events of threads that wait for each other.
+pub(crate) fn waiting() -> impl Strategy<Value = Vec<Event>> {
+    (events(), prop::collection::vec(any::<u16>(), 1..60))
+        .prop_map(|(events, chances)| with_waits(&events, &chances))
+}
+
 /// Has threads wait for each other now and then, which random events seldom do: after some events of a
-/// thread it sleeps, and mostly another one of the trace wakes it before its next.
-pub(crate) fn with_waits(events: &[Event], chances: &[u16]) -> Vec<Event> {
-    let tids: BTreeSet<Tid> = events.iter().map(|event| event.tid).collect();
-    let tids: Vec<Tid> = tids.into_iter().collect();
+/// thread it sleeps, and mostly a thread that was just at work wakes it before its next.
+fn with_waits(events: &[Event], chances: &[u16]) -> Vec<Event> {
     let mut waiting = BTreeSet::new();
     let mut all: Vec<Event> = Vec::new();
     for (event, chance) in events.iter().zip(chances.iter().cycle()) {
         let Event { time_ns, pid, tid, kind } = *event;
         if waiting.remove(&tid) && !chance.is_multiple_of(7) {
-            let waker = tids[usize::from(*chance) / 7 % tids.len()];
+            let last = &all[all.len() - 1];
+            let recent = &all[all.len().saturating_sub(8)..];
+            let waker = recent[usize::from(*chance) / 7 % recent.len()].tid;
             let kind = EventKind::Waking { waker, waker_pid: Pid(1) };
-            let time_ns = all.last().map_or(time_ns, |last| last.time_ns);
-            all.push(Event { time_ns, pid, tid, kind });
+            all.push(Event { time_ns: last.time_ns, pid, tid, kind });
         }
         all.push(*event);
         let runs = matches!(kind, EventKind::Enter { inherited: false, .. });

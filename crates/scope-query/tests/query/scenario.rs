@@ -4,11 +4,11 @@ use scope_model::{CallEnd, Event, EventKind, FunctionId, Pid, ThreadName, Tid};
 
 use crate::store::START_NS;
 
-fn event(t: u64, tid: u32, kind: EventKind) -> Event {
+pub(crate) fn event(t: u64, tid: u32, kind: EventKind) -> Event {
     Event { time_ns: START_NS + t, pid: Pid(1), tid: Tid(tid), kind }
 }
 
-fn enter(t: u64, tid: u32, function: u32) -> Event {
+pub(crate) fn enter(t: u64, tid: u32, function: u32) -> Event {
     let kind = EventKind::Enter {
         function: FunctionId(function),
         return_address: 0x4000,
@@ -18,7 +18,7 @@ fn enter(t: u64, tid: u32, function: u32) -> Event {
     event(t, tid, kind)
 }
 
-fn leave(t: u64, tid: u32, function: u32, end: CallEnd) -> Event {
+pub(crate) fn leave(t: u64, tid: u32, function: u32, end: CallEnd) -> Event {
     let function = FunctionId(function);
     let return_value = u64::from(end == CallEnd::Returned) * 7;
     event(t, tid, EventKind::Leave { function, end, return_value, crosses_gap: false })
