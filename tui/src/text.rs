@@ -3,6 +3,7 @@
 //! Names come from files nobody vouches for: control characters never reach the terminal, and a name
 //! of any length or width is cut to its place.
 
+pub use scope_timeline::units::{count, duration, moment, percent};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -88,40 +89,10 @@ pub fn fit_right(text: &str, cells: usize, ascii: bool) -> String {
     format!("{}{out}", " ".repeat(cells.saturating_sub(out.width())))
 }
 
-/// A duration in the unit that leaves one to three digits before the point: `812ns`, `1.23ms`.
-#[must_use]
-pub fn duration(ns: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000, "us"), (1_000_000, "ms"), (1_000_000_000, "s")];
-    if ns < 1_000 {
-        return format!("{ns}ns");
-    }
-    // A value that would round up to 1000 of its unit is shown in the next one.
-    for (unit, name) in UNITS {
-        let (value, digits) = three_digits(ns, unit);
-        if value < 1_000.0 {
-            return format!("{value:.digits$}{name}");
-        }
-    }
-    let seconds = ns / 1_000_000_000;
-    match seconds {
-        0..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
-    }
-}
-
 /// A duration that may not be known.
 #[must_use]
 pub fn known(ns: Option<u64>) -> String {
     ns.map_or_else(|| "?".to_owned(), duration)
-}
-
-/// A moment of a trace, relative to its start, to the nanosecond: `1.000000250s`. Given back after a
-/// `:` it is the same moment.
-#[must_use]
-pub fn moment(ns: i64) -> String {
-    let sign = if ns < 0 { "-" } else { "" };
-    let ns = ns.unsigned_abs();
-    format!("{sign}{}.{:09}s", ns / 1_000_000_000, ns % 1_000_000_000)
 }
 
 /// A moment with as many digits as tell moments apart that lie `step_ns` from each other.
@@ -138,42 +109,6 @@ pub fn tick(ns: i64, step_ns: u64) -> String {
         0 => format!("{sign}{whole}s"),
         _ => format!("{sign}{whole}.{}s", &fraction[..digits]),
     }
-}
-
-/// A count with its digits in groups of three: `1,234,567`.
-#[must_use]
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `part` of `whole` in percent; `-` when there is no whole.
-#[must_use]
-pub fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "-".to_owned();
-    }
-    format!("{:.1}%", part as f64 * 100.0 / whole as f64)
-}
-
-/// `value / unit` rounded to three digits, and how many of them stand behind the point.
-fn three_digits(value: u64, unit: u64) -> (f64, usize) {
-    let scaled = value as f64 / unit as f64;
-    for (limit, digits) in [(10.0, 2), (100.0, 1)] {
-        let factor = 10_f64.powi(digits);
-        let rounded = (scaled * factor).round() / factor;
-        if rounded < limit {
-            return (rounded, digits as usize);
-        }
-    }
-    (scaled.round(), 0)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use scope_code::CodeError;
 use scope_store::StoreError;
 
+use crate::units::moment;
+
 /// Error of the timeline. Ends of the trace, of threads and of calls are no errors: see
 /// [`crate::Stop`].
 #[derive(Debug, thiserror::Error)]
@@ -89,12 +91,6 @@ fn nearest_are(nearest: &[String]) -> String {
         return String::new();
     }
     format!("; nearest: {}", nearest.join(", "))
-}
-
-fn moment(ns: i64) -> String {
-    let sign = if ns < 0 { "-" } else { "" };
-    let ns = ns.unsigned_abs();
-    format!("{sign}{}.{:09}s", ns / 1_000_000_000, ns % 1_000_000_000)
 }
 
 impl From<Box<TimelineError>> for TimelineError {
