@@ -84,6 +84,36 @@ fn a_breakpoint_in_sql_is_run_to_and_back_to() {
     terminal.until("$");
 }
 
+#[test]
+fn what_the_timeline_shows_is_exported() {
+    require_tmux!();
+    let sample = Sample::new(&everything());
+    let terminal = Terminal::new(User::Same, (132, 30));
+    replay(&terminal, &sample);
+    let export = |command: &str, file: &str| {
+        terminal.type_text(&format!(":export {command} ~/{file}"));
+        terminal.keys(&["Enter"]);
+        terminal.until(&format!("in {}/{file}", terminal.home().display()));
+        std::fs::read_to_string(terminal.home().join(file)).expect("it says that it is there")
+    };
+    let all = export("speedscope", "all.json");
+    let path = sample.path().display().to_string();
+    assert_eq!(all, sample.text(&["export", &path, "--to", "speedscope"]));
+    // Less of it, and of one thread.
+    terminal.keys(&["+", "+"]);
+    terminal.rest("a shorter range", |screen| !screen.contains("10.0ms shown"));
+    let part = export("speedscope", "part.json");
+    let thread = export("thread folded", "thread.folded");
+    assert_ne!(part, all);
+    assert!(thread.lines().count() > 0 && !thread.contains("helper-1"), "{thread}");
+    terminal.type_text(":export pdf ~/x");
+    terminal.keys(&["Enter"]);
+    let screen = terminal.until("not exported: there is no format pdf");
+    assert!(screen.contains("perfetto"), "{screen}");
+    terminal.keys(&["q"]);
+    terminal.until("$");
+}
+
 /// The terminal is as a shell wants it: lines are edited by it, and what is typed is seen.
 fn assert_given_back(terminal: &Terminal) {
     let off = "grep -c -x -e -icanon -e -echo -e -opost";

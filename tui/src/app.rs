@@ -22,6 +22,7 @@ use signal_hook::iterator::Signals;
 
 use crate::config::{self, Config};
 use crate::control::Recorder;
+use crate::export::{Exporter, Running, Selection};
 use crate::model::{Effect, Model};
 use crate::query::Facts;
 use crate::session::{Mark, Notebook, Session};
@@ -58,6 +59,8 @@ pub struct Options {
     pub recorder: Option<Box<dyn Recorder>>,
     /// What answers statements in SQL, where there is something.
     pub engine: Option<Box<dyn Engine>>,
+    /// What writes exports, where there is something.
+    pub exporter: Option<Arc<dyn Exporter>>,
     /// Once it is true the UI ends as by a signal: one may come before it takes any.
     pub leave: Arc<AtomicBool>,
 }
@@ -111,6 +114,8 @@ enum Happened {
     Config,
     /// The engine of queries said something.
     Said(Said),
+    /// An export was written, or was not.
+    Exported(Result<String, String>),
     /// To end.
     End(Exit),
 }
@@ -169,11 +174,14 @@ pub fn run(mut options: Options) -> Result<Exit, TuiError> {
     if options.recorder.is_some() {
         model.with_recorder();
     }
+    if options.exporter.is_some() {
+        model.with_exports();
+    }
     let _watcher = config_path.as_deref().and_then(|path| watch(path, tell.clone()));
     let signals = watch_signals(tell.clone())?;
 
     let mut screen = Screen::take().map_err(TuiError::Terminal)?;
-    let keyboard = Keyboard::start(tell)?;
+    let keyboard = Keyboard::start(tell.clone())?;
     let mut app = App {
         model,
         screen_worker,
@@ -183,6 +191,9 @@ pub fn run(mut options: Options) -> Result<Exit, TuiError> {
         recorder: options.recorder,
         runner,
         leave: options.leave,
+        exporter: options.exporter,
+        running: None,
+        tell,
     };
     let result = match app.go(&mut screen, &happened) {
         // What was drawn into it meanwhile failed; a screen that is gone is no error.
@@ -210,6 +221,10 @@ struct App {
     recorder: Option<Box<dyn Recorder>>,
     runner: Option<Runner>,
     leave: Arc<AtomicBool>,
+    exporter: Option<Arc<dyn Exporter>>,
+    /// The export that is being written, or was last.
+    running: Option<Running>,
+    tell: Sender<Happened>,
 }
 
 impl App {
@@ -296,9 +311,19 @@ impl App {
                 }
             }
             Happened::Said(said) => self.model.heard(said),
+            Happened::Exported(answer) => self.model.exported(answer),
             Happened::End(exit) => return Ok(Some(exit)),
         }
         Ok(None)
+    }
+
+    fn export(&mut self, selection: Selection) -> Result<(), TuiError> {
+        let Some(exporter) = self.exporter.clone() else { return Ok(()) };
+        let tell = self.tell.clone();
+        // Who no longer listens is on the way out.
+        let tell = move |answer| drop(tell.send(Happened::Exported(answer)));
+        self.running = Some(Running::start(exporter, selection, tell).map_err(TuiError::Thread)?);
+        Ok(())
     }
 
     /// Returns how to end, where that is to be.
@@ -319,6 +344,8 @@ impl App {
             Effect::Calls(number, expression) => {
                 self.runner.iter().for_each(|runner| runner.calls(number, expression.clone()));
             }
+            Effect::Export(selection) => self.export(selection)?,
+            Effect::CancelExport => self.running.iter().for_each(Running::cancel),
             Effect::CancelQuery => self.runner.iter().for_each(Runner::cancel),
             Effect::Interrupt => self.long_worker.interrupt(),
             Effect::Redraw => screen.terminal.clear().map_err(TuiError::Terminal)?,

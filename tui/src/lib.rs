@@ -6,13 +6,15 @@
 //!
 //! There is one way to look: live viewing is reading a trace that is still growing.
 //!
-//! Absent here: recording and all that needs privilege, and an engine for SQL: both are traits
-//! ([`control::Recorder`], [`sql::Engine`]) that whoever opens the UI may have something for.
+//! Absent here: recording and all that needs privilege, an engine for SQL, and exports: these are traits
+//! ([`control::Recorder`], [`sql::Engine`], [`export::Exporter`]) that whoever opens the UI may have
+//! something for.
 
 mod app;
 pub mod code;
 pub mod config;
 pub mod control;
+pub mod export;
 pub mod focus;
 pub mod keys;
 pub mod model;

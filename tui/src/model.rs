@@ -14,6 +14,7 @@ mod ask;
 pub mod breakpoints;
 mod command;
 mod control;
+mod export;
 pub mod health;
 pub mod layout;
 mod mouse;
@@ -40,6 +41,7 @@ pub use sql::{Queries, Shown};
 
 use crate::config::Config;
 use crate::control::{Control, Order};
+use crate::export::Selection;
 use crate::focus::{Focus, Jumps};
 use crate::keys::{Action, Key};
 use crate::query::{Facts, Query, SLOTS, Tree, Which, travel::Destination};
@@ -106,6 +108,10 @@ pub enum Effect {
     Query(u64, String),
     /// Look for the calls of which an expression holds, by its number.
     Calls(u64, String),
+    /// Write an export.
+    Export(Selection),
+    /// Cancel the export that is being written.
+    CancelExport,
     /// Cancel the statement that runs.
     CancelQuery,
 }
@@ -215,6 +221,7 @@ pub struct Model {
     leaving: bool,
     searched: Option<(String, Condition)>,
     asking: breakpoints::Asking,
+    exports: export::Exports,
     /// What is known.
     pub answers: Answers,
     snapshot: u64,
@@ -271,6 +278,7 @@ impl Model {
             message: None,
             breakpoints: Vec::new(),
             asking: breakpoints::Asking::default(),
+            exports: export::Exports::default(),
             marks: BTreeMap::new(),
             queries: Queries::default(),
             control: None,

@@ -164,6 +164,7 @@ impl Tree {
         for (done, event) in (1..=window.events()).zip(events) {
             folder.push(&event?);
             if done.is_multiple_of(STRIDE) {
+                timeline.check_interrupt()?;
                 progress(done);
             }
         }

@@ -237,6 +237,7 @@ pub fn walk(
         walk.push(window.from.event + done, &event?)?;
         done += 1;
         if done.is_multiple_of(STRIDE) {
+            timeline.check_interrupt()?;
             progress(done);
         }
     }

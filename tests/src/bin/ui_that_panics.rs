@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         session: "test".to_owned(),
         recorder: None,
         engine: Some(Box::new(BadEngine)),
+        exporter: None,
         leave: Arc::default(),
     };
     match scope_tui::run(options) {

@@ -28,21 +28,36 @@ const BUFFER: usize = 1 << 18;
 
 /// Writes the export.
 pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
-    let (format, to) = destination(args);
     let trace = reading::open(&args.trace)?;
-    let timeline = Timeline::new(&trace);
-    let window = window(&timeline, args, to)?;
-    let mut progress = Progress::new("exporting", Some(window.events()));
-    let mut export = Export { timeline: &timeline, window, format, args, progress: &mut progress };
-    let summary = match (&args.output, &args.endpoint) {
-        (None, Some(endpoint)) => export.send(endpoint)?,
-        (Some(path), _) if format == ExportFormat::Parquet => export.write_folder(path)?,
-        (Some(path), _) => export.write_file(path)?,
-        (None, None) => export.write_stdout()?,
-    };
+    let mut progress = Progress::new("exporting", None);
+    let summary =
+        export(&Timeline::new(&trace), args, &mut |done, whole| progress.of(done, whole))?;
     drop(progress);
     tell(args, &summary)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the export of a trace that is open; `progress` is told the events done, and all there are.
+///
+/// # Errors
+///
+/// Why it cannot be written. A file is there as a whole, or not at all.
+pub fn export(
+    timeline: &Timeline<'_>,
+    args: &ExportArgs,
+    progress: &mut dyn FnMut(u64, u64),
+) -> anyhow::Result<Summary> {
+    let (format, to) = destination(args);
+    let window = window(timeline, args, to)?;
+    let whole = window.events();
+    let progress = &mut |done| progress(done, whole);
+    let mut export = Export { timeline, window, format, args, progress };
+    match (&args.output, &args.endpoint) {
+        (None, Some(endpoint)) => export.send(endpoint),
+        (Some(path), _) if format == ExportFormat::Parquet => export.write_folder(path),
+        (Some(path), _) => export.write_file(path),
+        (None, None) => export.write_stdout(),
+    }
 }
 
 /// The format, and the end of the window, if there is one.
@@ -120,14 +135,14 @@ struct Export<'e> {
     window: Window,
     format: ExportFormat,
     args: &'e ExportArgs,
-    progress: &'e mut Progress,
+    progress: &'e mut dyn FnMut(u64),
 }
 
 impl Export<'_> {
     /// Writes what is one file. Temporary files are made in `folder`.
     fn write(&mut self, folder: &Path, out: &mut dyn Write) -> anyhow::Result<Summary> {
         let (timeline, window) = (self.timeline, &self.window);
-        let at = &mut |done| self.progress.at(done);
+        let at = &mut |done| (self.progress)(done);
         let time = match self.args.time {
             ExportTime::Wall => Time::Wall,
             ExportTime::OnCpu => Time::OnCpu,
@@ -188,7 +203,7 @@ impl Export<'_> {
 
     #[cfg(feature = "parquet")]
     fn write_folder(&mut self, path: &Path) -> anyhow::Result<Summary> {
-        let at = &mut |done| self.progress.at(done);
+        let at = &mut |done| (self.progress)(done);
         scope_export::parquet::parquet(self.timeline, &self.window, path, at)
             .map_err(|error| failed(self.timeline, error))
     }
@@ -199,7 +214,7 @@ impl Export<'_> {
     }
 
     fn send(&mut self, endpoint: &str) -> anyhow::Result<Summary> {
-        let at = &mut |done| self.progress.at(done);
+        let at = &mut |done| (self.progress)(done);
         otlp::otlp_http(self.timeline, &self.window, at, endpoint)
             .map_err(|error| failed(self.timeline, error))
     }
@@ -213,8 +228,8 @@ fn failed(timeline: &Timeline<'_>, error: Error) -> anyhow::Error {
     }
 }
 
-/// Says what was exported, and what it leaves out.
-fn tell(args: &ExportArgs, summary: &Summary) -> anyhow::Result<()> {
+/// What an export leaves out, or cuts.
+pub fn reservations(summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     if summary.lost_events > 0 {
         let lost = units::counted(summary.lost_events, "event");
@@ -223,6 +238,12 @@ fn tell(args: &ExportArgs, summary: &Summary) -> anyhow::Result<()> {
     if summary.open_calls > 0 {
         lines.push(format!("{} open at the end", units::counted(summary.open_calls, "call")));
     }
+    lines
+}
+
+/// Says what was exported, and what it leaves out.
+fn tell(args: &ExportArgs, summary: &Summary) -> anyhow::Result<()> {
+    let lines = reservations(summary);
     let target = match (&args.output, &args.endpoint) {
         (Some(path), _) => path.display().to_string(),
         (None, Some(endpoint)) => endpoint.clone(),

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "sql")]
 mod engine;
+mod exports;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use scope_tui::session::{Mark, Notebook};
 use scope_tui::sql::Engine;
 use scope_tui::{Options, TuiError};
 
+use self::exports::Exports;
 use super::bookmarks::{Bookmark, Kept};
 use super::reading;
 use crate::cli::ReplayArgs;
@@ -57,6 +59,7 @@ pub fn options(path: &Path, session: Option<&str>) -> anyhow::Result<Options> {
         session,
         recorder: None,
         engine: engine(path),
+        exporter: Some(Arc::new(Exports { trace: path.to_path_buf() })),
         leave: Arc::default(),
     })
 }

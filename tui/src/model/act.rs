@@ -178,6 +178,8 @@ impl Model {
             self.say("the look for the calls of a breakpoint is cancelled");
         } else if self.cancel_query() {
             self.say("the query is cancelled");
+        } else if self.cancel_export() {
+            self.say("the export is cancelled");
         } else if self.travelling.is_some() {
             self.waiting.clear();
             self.effects.push(Effect::Interrupt);

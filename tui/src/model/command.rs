@@ -16,7 +16,7 @@ use crate::session::Mark;
 const MOST_LINES: usize = 100;
 
 /// The commands, as the help and the docs show them: how they are written, and what they do.
-pub const COMMANDS: [(&str, &str); 11] = [
+pub const COMMANDS: [(&str, &str); 12] = [
     (":1.25s  :250ms  :50%", "to a time, or a share of the trace"),
     (":call ID  :event N", "to just after a call began, or after an event"),
     (":@NAME", "to a mark"),
@@ -27,6 +27,7 @@ pub const COMMANDS: [(&str, &str); 11] = [
     (":break sql EXPRESSION", "set one on the calls of which SQL over the columns of calls holds"),
     (":mark NAME [NOTE]  :q", "name this moment; leave"),
     (":sql STATEMENT", "run a query; its rows lead to their times and calls"),
+    (":export [thread] FORMAT FILE", "write what the timeline shows, as scope export does"),
     (":pause  :resume  :stop  :detach", "have the recorder of this process do so"),
 ];
 
@@ -151,6 +152,7 @@ impl Model {
             "detach" => self.detach(),
             "break" => self.set_breakpoint(rest)?,
             "mark" => self.set_mark(rest)?,
+            "export" => self.export(rest)?,
             "find" => {
                 let condition: Condition = parse(rest)?;
                 self.searched = Some((rest.to_owned(), condition.clone()));

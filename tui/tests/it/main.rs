@@ -7,6 +7,7 @@
 
 mod code;
 mod docs;
+mod export;
 mod grow;
 mod harness;
 mod keys;

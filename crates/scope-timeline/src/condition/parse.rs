@@ -422,12 +422,12 @@ mod tests {
     #[test]
     fn what_is_no_condition_says_where_and_what_was_expected() {
         let error = |text: &str| parse(text).unwrap_err().to_string();
-        insta::assert_snapshot!(error(""), @"at character 1: expected a test: function, file, within, thread, process, depth, duration, end, state, syscall or kind; the condition ends");
-        insta::assert_snapshot!(error("parse"), @"at character 1: `parse` is no test; expected function, file, within, thread, process, depth, duration, end, state, syscall or kind (for a function, write function=NAME)");
+        insta::assert_snapshot!(error(""), @"at character 1: expected a test: function, file, within, node, pattern, thread, process, depth, duration, end, state, syscall or kind; the condition ends");
+        insta::assert_snapshot!(error("parse"), @"at character 1: `parse` is no test; expected function, file, within, node, pattern, thread, process, depth, duration, end, state, syscall or kind (for a function, write function=NAME)");
         insta::assert_snapshot!(error("function parse"), @"at character 10: expected = or != after function; found `parse`");
         insta::assert_snapshot!(error("function > parse"), @"at character 10: expected = or != after function; found `>`");
         insta::assert_snapshot!(error("function="), @"at character 10: expected a name; the condition ends");
-        insta::assert_snapshot!(error("duration>5 and"), @"at character 15: expected a test: function, file, within, thread, process, depth, duration, end, state, syscall or kind; the condition ends");
+        insta::assert_snapshot!(error("duration>5 and"), @"at character 15: expected a test: function, file, within, node, pattern, thread, process, depth, duration, end, state, syscall or kind; the condition ends");
         insta::assert_snapshot!(error("duration > soon"), @"at character 12: `soon` is not a duration such as 5ms");
         insta::assert_snapshot!(error("depth>-1"), @"at character 7: `-1` is not a number of calls");
         insta::assert_snapshot!(error("end=died"), @"at character 5: `died` is not returned, unwound, thread_ended, exec, lost, unobserved or never");
