@@ -1,15 +1,17 @@
-//! A scan in a plan: what the engine runs, and what `explain` says of it, which is how much of each trace
-//! is read.
+//! A scan in a plan: what the engine runs, what it is told of its size to plan by, and what `explain` says
+//! of it, which is how much of each trace is read.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::Result as EngineResult;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result as EngineResult, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
@@ -52,6 +54,29 @@ impl Scan {
         inner: StreamingTableExec,
     ) -> Arc<Self> {
         Arc::new(Self { table, parts, inner: Arc::new(inner) })
+    }
+
+    /// About how many rows it gives, of one partition or of all: as many as events are read, and of what
+    /// is not made of events, as many as there are functions. Of two tables that are joined, the engine
+    /// keeps the smaller one in memory.
+    fn rows(&self, partition: Option<usize>) -> EngineResult<usize> {
+        let parts = match partition {
+            Some(index) => self.parts.get(index..=index).unwrap_or_default(),
+            None => &self.parts,
+        };
+        let mut rows = 0_usize;
+        for part in parts {
+            let trace = &part.source.trace;
+            let Some(blocks) = part.partition.blocks() else {
+                rows = rows.saturating_add(trace.functions().len().max(1));
+                continue;
+            };
+            for block in blocks {
+                let info = trace.block_info(*block).map_err(QueryError::from)?;
+                rows = rows.saturating_add(info.events as usize);
+            }
+        }
+        Ok(rows)
     }
 
     /// For a person.
@@ -127,6 +152,17 @@ impl ExecutionPlan for Scan {
 
     fn fetch(&self) -> Option<usize> {
         self.inner.fetch()
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> EngineResult<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        let rows = self.rows(args.partition())?;
+        statistics.num_rows = Precision::Inexact(self.fetch().map_or(rows, |most| most.min(rows)));
+        Ok(Arc::new(statistics))
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {

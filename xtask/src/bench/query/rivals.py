@@ -17,6 +17,8 @@ def duckdb(folder, threads):
 
     connection = duckdb.connect()
     connection.execute(f"set threads = {int(threads)}")
+    # It would be printed between the answers.
+    connection.execute("set enable_progress_bar = false")
     for table in ("calls", "functions"):
         connection.execute(f"create view {table} as select * from '{folder}/{table}/*.parquet'")
     return lambda statement: connection.execute(statement).fetchall()
