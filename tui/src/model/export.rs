@@ -37,7 +37,8 @@ impl Model {
             format: format.to_owned(),
             file: PathBuf::from(file.trim()),
             from_ns: self.facts.since(self.range.start_ns),
-            to_ns: self.facts.since(self.range.end_ns),
+            // The range may reach beyond the last event, which the trace does not.
+            to_ns: self.facts.since(self.range.end_ns.min(self.facts.end_ns)),
             thread,
         };
         self.exports.running = true;
