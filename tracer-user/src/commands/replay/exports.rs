@@ -29,7 +29,7 @@ impl Exports {
     fn write(&self, selection: &Selection, cancel: &AtomicBool) -> anyhow::Result<String> {
         let format = ExportFormat::from_str(&selection.format, false).ok().with_context(|| {
             let known =
-                ExportFormat::value_variants().iter().filter_map(|one| one.to_possible_value());
+                ExportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
             let known: Vec<String> = known.map(|one| one.get_name().to_owned()).collect();
             format!("there is no format {}: {}", selection.format, known.join(", "))
         })?;
