@@ -98,7 +98,9 @@ fn what_the_timeline_shows_is_exported() {
     };
     let all = export("speedscope", "all.json");
     let path = sample.path().display().to_string();
-    assert_eq!(all, sample.text(&["export", &path, "--to", "speedscope"]));
+    let expected = terminal.home().join("expected.json");
+    sample.text(&["export", &path, "--to", "speedscope", "-o", expected.to_str().unwrap()]);
+    assert_eq!(all, std::fs::read_to_string(expected).unwrap());
     // Less of it, and of one thread.
     terminal.keys(&["+", "+"]);
     terminal.rest("a shorter range", |screen| !screen.contains("10.0ms shown"));
