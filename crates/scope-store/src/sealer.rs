@@ -23,7 +23,7 @@ use crate::steps::Steps;
 /// What the sealers and the writer both see.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Segments given to be sealed and not yet listed as sealed.
+    /// Segments given to be sealed whose hot files are still there.
     waiting: AtomicUsize,
     /// Nobody waits for what is not begun.
     abandoned: AtomicBool,
@@ -183,7 +183,7 @@ impl Work {
     fn run(&self) {
         let _fault = Fault(self);
         while let Some(job) = self.next() {
-            if let Err(error) = job.and_then(|(job, source, state)| self.seal(job, &source, state))
+            if let Err(error) = job.and_then(|(job, source, state)| self.seal(job, source, state))
             {
                 let no_space = error.is_no_space();
                 self.stop(Stopped { why: error.to_string(), no_space });
@@ -223,21 +223,22 @@ impl Work {
     fn seal(
         &self,
         job: Segment,
-        source: &Arc<SegmentReader>,
+        source: Arc<SegmentReader>,
         state: State,
     ) -> Result<(), StoreError> {
-        let (closed, state) = sealing::seal(&self.path, &job, source, state, &self.steps)?;
+        let (closed, state) = sealing::seal(&self.path, &job, &source, state, &self.steps)?;
         lock(&self.chain).advance(job.header.id, &state);
-        drop(state);
+        // A removed file keeps its space for as long as somebody maps it.
+        drop((source, state));
         let mut publisher = lock(&self.publisher);
         publisher.add(job.header.id, closed);
         while let Some(change) = publisher.list()? {
-            // What waits for space or a place is told of it at once.
+            publisher.remove(&change)?;
+            // Only now is there the space that a writer may wait for.
             let told = lock(&self.shared.stopped);
             self.shared.waiting.fetch_sub(change.sealed, Ordering::AcqRel);
             self.shared.progress.notify_all();
             drop(told);
-            publisher.remove(&change)?;
         }
         if lock(&self.shared.stopped).is_some() {
             publisher.give_up();

@@ -393,6 +393,7 @@ impl TraceWriter {
         self.close_segment()?;
         let mut bytes = self.segment_bytes;
         loop {
+            let to_come = self.closed.is_some() || self.being_sealed() > 0;
             let Err(error) = self.begin_segment(bytes) else { return Ok(true) };
             if !error.is_no_space() {
                 return Err(error);
@@ -400,6 +401,10 @@ impl TraceWriter {
             self.list_closed(None)?;
             if self.being_sealed() > 0 {
                 return Ok(false);
+            }
+            if to_come {
+                // The space of the last one may have come just now.
+                continue;
             }
             if bytes <= SMALLEST_SEGMENT {
                 return Err(error);

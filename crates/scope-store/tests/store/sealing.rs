@@ -207,6 +207,38 @@ fn a_sealer_that_falls_behind_is_told_and_waited_for() {
 }
 
 #[test]
+fn a_segment_waits_until_its_space_is_free() {
+    let (_folder, path) = place();
+    let (arrive, arrived) = channel::<()>();
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let steps = Steps::new(move |step| {
+        if step == "remove the hot segment" {
+            let _ = arrive.send(());
+            let _ = wait.lock().unwrap().recv();
+        }
+        Ok(())
+    });
+    let mut writer = create_with(&path, options(steps));
+    append(&mut writer, 600).unwrap();
+    arrived.recv().unwrap();
+    assert!(Trace::open(&path).unwrap().manifest().segments[0].sealed);
+    assert_eq!(writer.status().hot_segments, 2, "its file is there still");
+    drop(go);
+    while writer.status().hot_segments > 1 {
+        std::thread::yield_now();
+    }
+    // A removed file keeps its space for as long as it is mapped, and is then listed as deleted.
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let name = path.to_str().unwrap();
+    let left: Vec<&str> =
+        maps.lines().filter(|line| line.contains(name) && line.ends_with("(deleted)")).collect();
+    assert!(left.is_empty(), "{left:#?}");
+    finish(writer);
+    assert_eq!(check_left(&path, 600), 600);
+}
+
+#[test]
 fn several_segments_are_sealed_at_once_and_listed_in_their_order() {
     const SEALERS: usize = 3;
     let (_folder, path) = place();
