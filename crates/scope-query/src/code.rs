@@ -15,7 +15,7 @@ use scope_source::{FunctionRef, Graphs, Metrics, SourceFile};
 use scope_store::Trace;
 
 pub(crate) use edges::Edge;
-pub(crate) use sites::Sites;
+pub(crate) use sites::{SiteText, Sites};
 
 use crate::QueryError;
 use crate::notes::Notes;

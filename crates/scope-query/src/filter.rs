@@ -51,6 +51,11 @@ impl Filter {
         self.tests.iter().map(|test| test.column)
     }
 
+    /// Whether every row has what is asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tests.is_empty()
+    }
+
     /// Whether a row has what is asked for.
     pub(crate) fn takes<'a>(&self, cell: &impl Fn(usize) -> Cell<'a>) -> bool {
         self.tests.iter().all(|test| test.is.takes(cell(test.column)))

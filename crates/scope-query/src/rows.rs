@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanBuilder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder,
-    StringDictionaryBuilder, UInt32Builder, UInt64Builder,
+    ArrayRef, ArrowPrimitiveType, BooleanBuilder, Int64Builder, PrimitiveBuilder, RecordBatch,
+    RecordBatchOptions, StringBuilder, StringDictionaryBuilder, UInt32Builder, UInt64Builder,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
@@ -173,6 +173,28 @@ impl Rows {
         }
     }
 
+    /// The same for many rows, column by column. `cell` is told the index of a row, the row, and the
+    /// index of a column.
+    pub(crate) fn push_all<T>(&mut self, of: &[T], cell: impl Fn(usize, &T, usize) -> Cell<'_>) {
+        if !self.wanted.filter.is_empty() || of.len() > self.left {
+            for (index, row) in of.iter().enumerate() {
+                self.push(|column| cell(index, row, column));
+            }
+            return;
+        }
+        self.left -= of.len();
+        self.rows += of.len();
+        for (column, builder) in self.wanted.projection.iter().zip(&mut self.builders) {
+            let rows = of.iter().enumerate();
+            match column {
+                Some(column) => {
+                    builder.push_all(rows.map(|(index, row)| cell(index, row, *column)));
+                }
+                None => rows.for_each(|_| builder.push(Cell::Text(&self.trace))),
+            }
+        }
+    }
+
     /// Whether a column is asked for, to be shown or to filter by.
     pub(crate) fn asks_for(&self, names: &[&str]) -> bool {
         self.wanted.asks_for(names)
@@ -231,6 +253,20 @@ impl Builder {
         }
     }
 
+    fn push_all<'a>(&mut self, cells: impl Iterator<Item = Cell<'a>>) {
+        match self {
+            Self::Int(builder) => push_numbers(builder, cells, |cell| match cell {
+                Cell::Int(value) => Some(value),
+                _ => None,
+            }),
+            Self::Id(builder) => push_numbers(builder, cells, |cell| match cell {
+                Cell::Id(value) => Some(value),
+                _ => None,
+            }),
+            builder => cells.for_each(|cell| builder.push(cell)),
+        }
+    }
+
     fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Int(builder) => Arc::new(builder.finish()),
@@ -241,4 +277,30 @@ impl Builder {
             Self::Word(builder) => Arc::new(builder.finish()),
         }
     }
+}
+
+/// Takes numbers many at a time, for as long as nothing else comes in between.
+#[inline]
+fn push_numbers<'a, T: ArrowPrimitiveType>(
+    builder: &mut PrimitiveBuilder<T>,
+    cells: impl Iterator<Item = Cell<'a>>,
+    number: impl Fn(Cell<'a>) -> Option<T::Native>,
+) {
+    let mut held = [T::Native::default(); 64];
+    let mut count = 0;
+    for cell in cells {
+        let number = number(cell);
+        if let Some(number) = number {
+            held[count] = number;
+            count += 1;
+        }
+        if number.is_none() || count == held.len() {
+            builder.append_slice(&held[..count]);
+            count = 0;
+        }
+        if number.is_none() {
+            builder.append_null();
+        }
+    }
+    builder.append_slice(&held[..count]);
 }

@@ -69,6 +69,7 @@ pub use parts::{Parts, write_part};
 pub use pyramid::{Overview, OverviewCell, ThreadOverview};
 pub use repair::{Repaired, repair};
 pub use scan::Scan;
+pub use sealed::EndedCall;
 #[doc(hidden)]
 pub use steps::Steps;
 pub use summary::GapInfo;

@@ -1,9 +1,9 @@
 //! Going through much of a trace where only the order within each thread matters: a sealed block keeps
 //! the events of each thread apart, and to put them in order is half the work of reading it.
 
-use scope_model::{Event, State, ThreadState};
+use scope_model::State;
 
-use crate::sealed::{BlockDecoder, Columns};
+use crate::sealed::{BlockDecoder, Columns, EndedCall};
 use crate::view::Handle;
 use crate::{StoreError, Trace};
 
@@ -17,9 +17,7 @@ pub struct Scan {
 
 impl Scan {
     /// Takes `state` from the start of a block to its end, through the events of one of its threads after
-    /// those of another. Each is told to `see` before it is taken, with its number and its thread as it
-    /// is then; `None`: a thread not heard of before. What calls returned is not decoded: it is
-    /// some number.
+    /// those of another; `ended` is told the calls that end, those of each thread in their order.
     ///
     /// `false`: nothing was done, since the block must be read in order: it has events that concern
     /// other threads than their own (threads and programs that begin or end, losses), or is not sealed.
@@ -32,7 +30,7 @@ impl Scan {
         trace: &Trace,
         block: usize,
         state: &mut State,
-        see: impl FnMut(Option<&ThreadState>, u64, &Event),
+        ended: impl FnMut(EndedCall<'_>),
     ) -> Result<bool, StoreError> {
         let (view, _, local) = trace.locate(block)?;
         let Handle::Sealed(reader) = &view.handle else { return Ok(false) };
@@ -44,7 +42,7 @@ impl Scan {
         let apart = !self.columns.has_rare();
         if apart {
             let end = self.columns.times().len();
-            decoder.replay((reader, local), &self.columns, end, state, see)?;
+            decoder.replay((reader, local), &self.columns, end, state, ended)?;
         }
         self.decoder = Some((reader.id(), decoder));
         Ok(apart)

@@ -183,8 +183,7 @@ impl Work {
     fn run(&self) {
         let _fault = Fault(self);
         while let Some(job) = self.next() {
-            if let Err(error) = job.and_then(|(job, source, state)| self.seal(job, source, state))
-            {
+            if let Err(error) = job.and_then(|(job, source, state)| self.seal(job, source, state)) {
                 let no_space = error.is_no_space();
                 self.stop(Stopped { why: error.to_string(), no_space });
             }

@@ -7,11 +7,10 @@ use scope_timeline::Timeline;
 
 use super::argument::{Argument, Asked};
 use crate::QueryError;
-use crate::code::Sites;
 use crate::provider::{Small, Table};
 use crate::rows::{Column, Rows};
 use crate::source::Source;
-use crate::tables::calls::{Below, COLUMNS, Calls, PLACED, row};
+use crate::tables::calls::{Below, COLUMNS, Calls, Given, PLACED, row};
 
 pub(crate) fn register(context: &SessionContext, asked: &Asked) {
     asked.register(context, "callers", |argument, source| above(argument, source, true));
@@ -59,7 +58,7 @@ impl Small for Above {
 
     fn fill(&self, source: &Source, rows: &mut Rows) -> Result<(), QueryError> {
         let timeline = Timeline::new(&source.trace);
-        let mut sites = rows.asks_for(PLACED).then(Sites::default);
+        let mut given = Given::new(rows.asks_for(PLACED));
         for id in &self.ids {
             let view = match timeline.call(*id, 0) {
                 // Of a flight recording that dropped its begin.
@@ -67,7 +66,7 @@ impl Small for Above {
                 view => view?,
             };
             let end = match view.ending {
-                Some(ending) => Some((ending.event, timeline.event(ending.event)?)),
+                Some(ending) => Some(row::End::of(ending.event, &timeline.event(ending.event)?)),
                 None => None,
             };
             let row = row::Row {
@@ -78,14 +77,15 @@ impl Small for Above {
                 pid: view.pid,
                 end,
                 end_ns: view.call.entered_ns.saturating_add(view.elapsed_ns),
-                account: Some(row::Account {
-                    self_ns: view.self_ns.unwrap_or_default(),
-                    times: view.times,
-                    callees: view.callees,
-                }),
             };
-            row.give(source, &mut sites, rows);
+            let account = row::Account {
+                self_ns: view.self_ns.unwrap_or_default(),
+                times: view.times,
+                callees: view.callees,
+            };
+            given.give(row, Some(account), source, rows);
         }
+        given.pass_on(source, rows);
         Ok(())
     }
 }

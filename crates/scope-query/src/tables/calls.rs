@@ -11,8 +11,11 @@
 
 mod account;
 mod ending;
+mod given;
 mod reader;
 pub(crate) mod row;
+
+pub(crate) use given::Given;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -112,11 +115,12 @@ impl Table for Calls {
         let values = wanted.asks_for(&["return_value"]);
         let functions = wanted.filter.numbers(row::FUNCTION).filter(|_| !accounts);
         let jumps = functions.is_some();
-        if !jumps {
-            threads = threads.map(walk::with_everybody);
-        }
         let range = range.start..range.end.max(range.start);
-        let found = blocks::holding(trace, range, threads.as_ref(), functions.as_ref())?;
+        let holders = match &threads {
+            Some(threads) if !jumps => Some(walk::with_everybody(threads.clone())),
+            threads => threads.clone(),
+        };
+        let found = blocks::holding(trace, range, holders.as_ref(), functions.as_ref())?;
         let mut made: Vec<Box<dyn Partition>> = Vec::new();
         for blocks in blocks::divide(&found, parts) {
             let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { continue };
@@ -130,7 +134,7 @@ impl Table for Calls {
                 source: Arc::clone(source),
                 choice: reader::Choice {
                     events,
-                    tid: self.below.as_ref().map(|below| below.tid),
+                    threads: threads.clone(),
                     parent: self
                         .below
                         .as_ref()

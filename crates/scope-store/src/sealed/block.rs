@@ -21,6 +21,7 @@ mod recent;
 use scope_model::EventKind;
 
 pub(crate) use columns::Columns;
+pub use columns::EndedCall;
 pub(crate) use encode::BlockEncoder;
 
 /// Flag: times go back somewhere; their differences have signs.

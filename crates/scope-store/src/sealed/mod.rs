@@ -20,6 +20,7 @@ mod stacks;
 mod writer;
 
 pub(crate) use block::Columns;
+pub use block::EndedCall;
 pub(crate) use dictionary::Dictionary;
 pub(crate) use file::{Index, Kind};
 pub(crate) use reader::{BlockDecoder, CheckpointGroup, SealedReader};

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use scope_model::{Event, State, ThreadState, Tid};
 
-use super::block::Columns;
+use super::block::{Columns, EndedCall};
 use super::bytes::{Corrupt, Decoded, Reader};
 use super::checkpoint;
 use super::dictionary::{Dictionary, Values};
@@ -457,10 +457,10 @@ impl BlockDecoder {
         columns: &Columns,
         end: usize,
         state: &mut State,
-        see: impl FnMut(Option<&ThreadState>, u64, &Event),
+        ended: impl FnMut(EndedCall<'_>),
     ) -> Result<(), StoreError> {
         columns
-            .replay(end, state, &self.dictionary, see)
+            .replay(end, state, &self.dictionary, ended)
             .map_err(|error| self.malformed(segment, block, error))
     }
 

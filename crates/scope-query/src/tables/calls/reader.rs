@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use scope_model::{Event, EventKind, FunctionId, OpenCall, Pid, State, ThreadState, Tid};
-use scope_store::Scan;
+use scope_store::{EndedCall, Scan};
 
 use super::account::Accounts;
-use super::ending;
-use super::row::Row;
+use super::ending::{self, Ending};
+use super::given::Given;
+use super::row::{End, Row};
 use crate::QueryError;
 use crate::blocks::{Feed, STRIDE};
-use crate::code::Sites;
 use crate::provider::Reading;
 use crate::rows::Rows;
 use crate::source::Source;
@@ -23,8 +23,8 @@ use crate::walk;
 pub(crate) struct Choice {
     /// They begin with one of these events.
     pub(crate) events: Range<u64>,
-    /// They are of this thread.
-    pub(crate) tid: Option<Tid>,
+    /// They are of these threads.
+    pub(crate) threads: Option<BTreeSet<u64>>,
     /// They were made by this call.
     pub(crate) parent: Option<u64>,
     /// They are of these functions.
@@ -35,7 +35,7 @@ impl Choice {
     fn takes(&self, tid: Tid, call: &OpenCall, parent: Option<u64>) -> bool {
         let FunctionId(function) = call.function;
         self.events.contains(&call.id)
-            && self.tid.is_none_or(|only| only == tid)
+            && self.threads.as_ref().is_none_or(|only| only.contains(&tid.0.into()))
             && self.parent.is_none_or(|only| Some(only) == parent)
             && self.functions.as_ref().is_none_or(|only| only.contains(&function.into()))
     }
@@ -67,7 +67,7 @@ pub(crate) struct Reader {
     /// Where threads may be read one after the other.
     scan: Option<Scan>,
     accounts: Option<Accounts>,
-    sites: Option<Sites>,
+    given: Given,
     /// Blocks that are left out may have events of threads that matter.
     jumps: bool,
 }
@@ -80,19 +80,20 @@ impl Reader {
         needs: Needs,
     ) -> Self {
         let accounts = needs.accounts.then(Accounts::default);
-        let sites = needs.places.then(Sites::default);
+        let given = Given::new(needs.places);
         let feed = Feed::default();
         let jumps = needs.jumps;
         // How time passes, and what is returned, is said by events in their order.
         let scan = (!needs.accounts && !needs.values).then(Scan::default);
-        Self { source, choice, blocks, next: 0, state: None, feed, scan, accounts, sites, jumps }
+        Self { source, choice, blocks, next: 0, state: None, feed, scan, accounts, given, jumps }
     }
 
     fn read(&mut self, block: usize, rows: &mut Rows) -> Result<(), QueryError> {
         let trace = &self.source.trace;
         let jump = match &self.state {
             None => true,
-            Some((_, next)) => self.jumps && *next != block,
+            // Thread by thread, a block is read by the state of all of them.
+            Some((_, next)) => *next != block && (self.jumps || self.scan.is_some()),
         };
         if jump {
             let state = State::clone(&*trace.checkpoint(block)?);
@@ -107,7 +108,7 @@ impl Reader {
                 };
                 for (tid, id) in chosen(&before, &self.choice) {
                     if !is_open(tid, id) {
-                        find((&self.source, &mut self.sites), tid, id, next, rows)?;
+                        find((&self.source, &mut self.given), tid, id, next, rows)?;
                     }
                 }
             }
@@ -116,27 +117,19 @@ impl Reader {
         let Some((state, next)) = &mut self.state else { return Ok(()) };
         *next = block + 1;
         if let Some(scan) = &mut self.scan {
-            let (source, choice, sites) = (&self.source, &self.choice, &mut self.sites);
-            let see = |thread: Option<&ThreadState>, number, event: &Event| {
-                // Of the events that such a block may have, only these end calls.
-                if let (EventKind::Leave { .. }, Some(thread)) = (&event.kind, thread)
-                    && let Some((call, below)) = thread.stack.split_last()
-                    && choice.takes(thread.tid, call, below.last().map(|call| call.id))
-                {
-                    let row = Row {
-                        call: *call,
-                        parent: below.last().map(|call| call.id),
-                        depth: below.len(),
-                        tid: thread.tid,
-                        pid: thread.pid,
-                        end: Some((number, *event)),
-                        end_ns: event.time_ns,
-                        account: None,
-                    };
-                    row.give(source, sites, rows);
+            let (source, choice, given) = (&self.source, &self.choice, &mut self.given);
+            let ended = |ended: EndedCall<'_>| {
+                let EndedCall { tid, pid, call, below, number, time_ns, how, crosses_gap } = ended;
+                let parent = below.last().map(|call| call.id);
+                if choice.takes(tid, &call, parent) {
+                    let end = Some(End { number, how, crosses_gap, return_value: None });
+                    let (depth, end_ns) = (below.len(), time_ns);
+                    let row = Row { call, parent, depth, tid, pid, end, end_ns };
+                    given.give(row, None, source, rows);
                 }
             };
-            if scan.block(trace, block, state, see)? {
+            if scan.block(trace, block, state, ended)? {
+                self.given.pass_on(&self.source, rows);
                 return Ok(());
             }
         }
@@ -145,12 +138,13 @@ impl Reader {
             source: &self.source,
             choice: &self.choice,
             accounts: &mut self.accounts,
-            sites: &mut self.sites,
+            given: &mut self.given,
             rows,
         };
         for (event, number) in events.iter().zip(first..) {
             step.see(number, event, state);
         }
+        self.given.pass_on(&self.source, rows);
         Ok(())
     }
 
@@ -159,8 +153,9 @@ impl Reader {
         let Some((state, next)) = &mut self.state else { return Ok(()) };
         if self.accounts.is_none() {
             for (tid, id) in chosen(state, &self.choice) {
-                find((&self.source, &mut self.sites), tid, id, *next, rows)?;
+                find((&self.source, &mut self.given), tid, id, *next, rows)?;
             }
+            self.given.pass_on(&self.source, rows);
             return Ok(());
         }
         let end_ns = self.source.end_ns()?;
@@ -169,13 +164,14 @@ impl Reader {
             source: &self.source,
             choice: &self.choice,
             accounts: &mut self.accounts,
-            sites: &mut self.sites,
+            given: &mut self.given,
             rows,
         };
         for thread in threads {
             step.pass(thread.tid, Some(thread), end_ns);
             step.close(thread, 0, None, end_ns);
         }
+        self.given.pass_on(&self.source, rows);
         Ok(())
     }
 }
@@ -228,28 +224,20 @@ fn chosen(state: &State, choice: &Choice) -> Vec<(Tid, u64)> {
 
 /// Gives a call that is open before a block.
 fn find(
-    (source, sites): (&Source, &mut Option<Sites>),
+    (source, given): (&Source, &mut Given),
     tid: Tid,
     id: u64,
     from: usize,
     rows: &mut Rows,
 ) -> Result<(), QueryError> {
     let Some(found) = ending::find(&source.trace, tid, id, from)? else { return Ok(()) };
-    let end_ns = match &found.end {
+    let Ending { call, parent, depth, pid, end } = found;
+    let end_ns = match &end {
         Some((_, event)) => event.time_ns,
         None => source.end_ns()?,
     };
-    let row = Row {
-        call: found.call,
-        parent: found.parent,
-        depth: found.depth,
-        tid,
-        pid: found.pid,
-        end: found.end,
-        end_ns,
-        account: None,
-    };
-    row.give(source, sites, rows);
+    let end = end.map(|(number, event)| End::of(number, &event));
+    given.give(Row { call, parent, depth, tid, pid, end, end_ns }, None, source, rows);
     Ok(())
 }
 
@@ -258,7 +246,7 @@ struct Step<'a> {
     source: &'a Source,
     choice: &'a Choice,
     accounts: &'a mut Option<Accounts>,
-    sites: &'a mut Option<Sites>,
+    given: &'a mut Given,
     rows: &'a mut Rows,
 }
 
@@ -350,11 +338,9 @@ impl Step<'_> {
         let parent = below.last().map(|call| call.id);
         if self.choice.takes(tid, &call, parent) {
             let depth = below.len();
-            Row { call, parent, depth, tid, pid, end, end_ns, account }.give(
-                self.source,
-                self.sites,
-                self.rows,
-            );
+            let end = end.map(|(number, event)| End::of(number, &event));
+            let row = Row { call, parent, depth, tid, pid, end, end_ns };
+            self.given.give(row, account, self.source, self.rows);
         }
     }
 }

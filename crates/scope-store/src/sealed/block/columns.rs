@@ -5,14 +5,14 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use scope_model::{Event, EventKind, Pid, State, ThreadState, Tid};
+use scope_model::{CallEnd, Event, EventKind, OpenCall, Pid, State, ThreadState, Tid};
 
 use super::super::bytes::{Corrupt, Decoded, Reader, moved};
 use super::super::dictionary::{Dictionary, Values};
 use super::super::numbers::{NumberReader, PADDING, bits_of, each_number};
 use super::super::packed::unpack;
 use super::super::stacks::{Frame, Stacks, clears};
-use super::lane::Lane;
+use super::lane::{Lane, Moments};
 use super::recent::{Few, MOST_FEW, Many, Recent};
 use super::{FLAG_ANEW, FLAG_BACK, FLAG_RARE, RANK_NEW, RANK_OLD, most, most_rest};
 
@@ -46,6 +46,27 @@ struct Member {
     /// Where the bits of its values begin.
     first_bit: usize,
     rest: Range<usize>,
+}
+
+/// A call that ends.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedCall<'a> {
+    /// Its thread.
+    pub tid: Tid,
+    /// Its process.
+    pub pid: Pid,
+    /// The call.
+    pub call: OpenCall,
+    /// The calls that are open around it, outermost first.
+    pub below: &'a [OpenCall],
+    /// Number of the event that ends it.
+    pub number: u64,
+    /// When that was, ns.
+    pub time_ns: u64,
+    /// How it ends.
+    pub how: CallEnd,
+    /// Its end says that events were lost in between. So may the call itself.
+    pub crosses_gap: bool,
 }
 
 thread_local! {
@@ -280,37 +301,72 @@ impl Columns {
         Ok(events)
     }
 
-    /// Takes the state at the start to that before the event at place `end`. Threads are gone through
-    /// one after the other, so that no event may concern another thread: see [`Columns::has_rare`].
+    /// Takes the state at the start to that before the event at place `end`; `ended` is told the calls
+    /// that end on the way. Threads are gone through one after the other, so that no event may concern
+    /// another thread: see [`Columns::has_rare`].
     pub(crate) fn replay(
         &self,
         end: usize,
         state: &mut State,
         dictionary: &Dictionary,
-        // Told each event before it is taken, and its thread as it is then.
-        mut see: impl FnMut(Option<&ThreadState>, u64, &Event),
+        mut ended: impl FnMut(EndedCall<'_>),
     ) -> Decoded<()> {
         // A state does not say what calls returned.
         let values = &mut Values::none();
         let first_event = state.next_event();
+        let number_at = |place: u16| first_event.saturating_add(place.into());
         let latest_ns = self.times[..end].iter().copied().fold(state.latest_ns(), u64::max);
+        let lost = *state.lost();
         for member in &self.members {
             let places = &self.places[member.places.clone()];
             let places = &places[..places.partition_point(|place| usize::from(*place) < end)];
-            let mut lane = self.lane(member);
             let mut places = places.iter();
-            state.apply_own(member.tid, |thread, number, event| {
-                let Some(place) = places.next() else { return Ok(false) };
+            let mut lane = self.lane(member);
+            let tid = member.tid;
+            loop {
+                let pid = lane.pid;
+                if let Some((lost_until_ns, stack)) = state.calls_of(tid, pid) {
+                    let moments =
+                        Moments { places: &mut places, times: &self.times, lost_until_ns };
+                    lane.calls(
+                        dictionary,
+                        moments,
+                        stack,
+                        number_at,
+                        |call, below, place, time_ns| {
+                            let (number, how) = (number_at(place), CallEnd::Returned);
+                            let crosses_gap = false;
+                            ended(EndedCall {
+                                tid,
+                                pid,
+                                call,
+                                below,
+                                number,
+                                time_ns,
+                                how,
+                                crosses_gap,
+                            });
+                        },
+                    );
+                }
+                let Some(place) = places.next() else { break };
+                let (number, time_ns) = (number_at(*place), self.times[usize::from(*place)]);
+                let thread = state.thread(tid);
                 let top = thread.and_then(|thread| thread.stack.last()).map(Frame::of);
-                lane.next(dictionary, values, top, &mut event.kind)?;
-                event.time_ns = self.times[usize::from(*place)];
-                event.pid = lane.pid;
-                *number = first_event.saturating_add(u64::from(*place));
-                see(thread, *number, event);
-                Ok(true)
-            })?;
+                let pid = thread.map(|thread| thread.pid);
+                let mut kind = EventKind::SwitchIn { cpu: 0 };
+                lane.next(dictionary, values, top, &mut kind)?;
+                let event = Event { time_ns, pid: lane.pid, tid, kind };
+                if let Some(call) = state.apply(number, &event)
+                    && let EventKind::Leave { end: how, crosses_gap, .. } = kind
+                {
+                    let below = state.thread(tid).map_or(&[] as &[_], |thread| &thread.stack);
+                    let pid = pid.unwrap_or(lane.pid);
+                    ended(EndedCall { tid, pid, call, below, number, time_ns, how, crosses_gap });
+                }
+            }
         }
-        state.set_moment(*state.lost(), first_event.saturating_add(end as u64), latest_ns);
+        state.set_moment(lost, first_event.saturating_add(end as u64), latest_ns);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! One thread's part of a block, decoded event by event.
 
-use scope_model::{CallEnd, EventKind, FunctionId, Pid, Tid};
+use scope_model::{CallEnd, EventKind, FunctionId, OpenCall, Pid, Tid};
 
 use super::super::bytes::{Corrupt, Decoded, Reader, moved, unzigzag};
 use super::super::dictionary::{Dictionary, Shape, Values};
@@ -8,6 +8,16 @@ use super::super::numbers::NumberReader;
 use super::super::stacks::Frame;
 use super::{SHORT_SHAPES, op};
 use crate::event_codec::{self, Fields};
+
+/// Where the events of a thread are in a block, and when they were.
+pub(super) struct Moments<'a, 'b> {
+    /// Places of the events to come.
+    pub(super) places: &'a mut std::slice::Iter<'b, u16>,
+    /// Of all places, ns.
+    pub(super) times: &'a [u64],
+    /// Up to when events are missing, ns; 0 where none are.
+    pub(super) lost_until_ns: u64,
+}
 
 /// What the events of a thread are decoded from.
 pub(super) struct Lane<'a> {
@@ -96,6 +106,72 @@ impl<'a> Lane<'a> {
         }
     }
 
+    /// Takes the open calls of the thread through the calls and returns that come next, for as long as
+    /// they are such as nearly all are: of a shape in the dictionary, ended by a return, with nothing
+    /// missing. `ended` is told each call that ends, what is open around it, and the place and time of
+    /// its end. What calls returned is passed over: [`Lane::next`] goes on with other values.
+    #[inline(always)]
+    pub(super) fn calls(
+        &mut self,
+        dictionary: &Dictionary,
+        moments: Moments<'_, '_>,
+        stack: &mut Vec<OpenCall>,
+        number_at: impl Fn(u16) -> u64,
+        mut ended: impl FnMut(OpenCall, &[OpenCall], u16, u64),
+    ) {
+        let Moments { places, times, lost_until_ns } = moments;
+        while let Some((place, &operation)) =
+            places.as_slice().first().zip(self.operations.as_slice().first())
+        {
+            let Some(&time_ns) = times.get(usize::from(*place)) else { return };
+            if lost_until_ns != 0 && time_ns <= lost_until_ns {
+                return;
+            }
+            let shape = match operation {
+                op::SHAPE.. => usize::from(operation - op::SHAPE),
+                op::RETURN_USUAL | op::RETURN_LATEST | op::RETURN => {
+                    let Some(call) = stack.pop() else { return };
+                    self.operations.next();
+                    places.next();
+                    ended(call, stack, *place, time_ns);
+                    continue;
+                }
+                op::SHAPE_LONG..op::SHAPE => {
+                    let Some(&low) = self.operations.as_slice().get(1) else { return };
+                    SHORT_SHAPES + (usize::from(operation - op::SHAPE_LONG) << 8 | usize::from(low))
+                }
+                _ => return,
+            };
+            let Some(shape) = dictionary.shapes.get(shape) else { return };
+            if operation < op::SHAPE {
+                self.operations.next();
+            }
+            self.operations.next();
+            places.next();
+            let stack_pointer =
+                self.stack_pointer(shape, stack.last().map(|call| call.stack_pointer));
+            stack.push(OpenCall {
+                id: number_at(*place),
+                function: shape.function,
+                entered_ns: time_ns,
+                return_address: shape.return_address,
+                stack_pointer,
+                inherited: shape.inherited,
+                crosses_gap: false,
+            });
+        }
+    }
+
+    /// That of a call, by that of its caller.
+    #[inline(always)]
+    fn stack_pointer(&mut self, shape: &Shape, caller: Option<u64>) -> u64 {
+        let stack_pointer = caller.unwrap_or(self.root).wrapping_sub(shape.below);
+        if caller.is_none() {
+            self.root = stack_pointer;
+        }
+        stack_pointer
+    }
+
     #[inline(always)]
     fn enter(
         &mut self,
@@ -104,11 +180,7 @@ impl<'a> Lane<'a> {
         kind: &mut EventKind,
     ) -> Decoded<()> {
         let shape = shape.ok_or(Corrupt("a shape is not in the dictionary"))?;
-        let stack_pointer = top.map_or(self.root, |caller| caller.stack_pointer);
-        let stack_pointer = stack_pointer.wrapping_sub(shape.below);
-        if top.is_none() {
-            self.root = stack_pointer;
-        }
+        let stack_pointer = self.stack_pointer(shape, top.map(|caller| caller.stack_pointer));
         *kind = EventKind::Enter {
             function: shape.function,
             return_address: shape.return_address,
