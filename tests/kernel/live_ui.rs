@@ -188,6 +188,8 @@ fn it_is_paused_stepped_left_and_looked_at_again() {
     let replay = format!("{} replay {}", scope_binary().display(), live.trace());
     live.keys(&[&replay, "Enter"]);
     live.until("7 Health");
+    live.keys(&["0"]);
+    live.until("╲");
     live.keys(&["p"]);
     live.until("only the scope that began it steers it");
     live.keys(&["q"]);

@@ -65,6 +65,9 @@ pub struct HealthNote {
     pub time_ns: u64,
     /// What, as a clause for a person.
     pub text: String,
+    /// From then on no calls are recorded, or calls are recorded again; `None` where it changed
+    /// neither.
+    pub paused: Option<bool>,
 }
 
 impl Health {
@@ -82,11 +85,27 @@ impl Health {
     }
 
     /// Adds a note; the oldest goes when there are too many.
-    pub fn note(&mut self, time_ns: u64, text: impl Into<String>) {
+    pub fn note(&mut self, note: HealthNote) {
         if self.notes.len() >= MOST_NOTES {
             self.notes.remove(0);
         }
-        self.notes.push(HealthNote { time_ns, text: text.into() });
+        self.notes.push(note);
+    }
+
+    /// When no calls were recorded because somebody wanted it so: from when and up to when,
+    /// `CLOCK_MONOTONIC`, ns; `None` for one that has not ended.
+    #[must_use]
+    pub fn pauses(&self) -> Vec<(u64, Option<u64>)> {
+        let mut pauses: Vec<(u64, Option<u64>)> = Vec::new();
+        for note in &self.notes {
+            let going_on = pauses.last_mut().filter(|(_, until_ns)| until_ns.is_none());
+            match (note.paused, going_on) {
+                (Some(true), None) => pauses.push((note.time_ns, None)),
+                (Some(false), Some((_, until_ns))) => *until_ns = Some(note.time_ns),
+                _ => {}
+            }
+        }
+        pauses
     }
 
     /// Puts it into the trace in a folder, in place of what was told before.
@@ -119,7 +138,17 @@ impl Trace {
 
 #[cfg(test)]
 mod tests {
-    use super::{Health, HealthSample, MOST_SAMPLES};
+    use super::{Health, HealthNote, HealthSample, MOST_SAMPLES};
+
+    #[test]
+    fn pauses_are_told_once_each() {
+        let mut health = Health::default();
+        let noted = [(1, None), (2, Some(false)), (3, Some(true)), (4, Some(true)), (5, None)];
+        for (time_ns, paused) in noted.into_iter().chain([(6, Some(false)), (8, Some(true))]) {
+            health.note(HealthNote { time_ns, paused, ..HealthNote::default() });
+        }
+        assert_eq!(health.pauses(), [(3, Some(6)), (8, None)]);
+    }
 
     #[test]
     fn a_long_recording_keeps_its_start_and_its_newest_samples() {

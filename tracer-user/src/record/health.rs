@@ -100,9 +100,9 @@ impl Subject {
             hot_segments: writer.hot_segments,
             max_hot_segments: writer.max_hot_segments,
         });
-        for (time_ns, text) in self.switches.done_since(*noted) {
+        for note in self.switches.done_since(*noted) {
             *noted += 1;
-            health.note(time_ns, text);
+            health.note(note);
         }
         if let Err(error) = health.write(&self.trace) {
             log::debug!("what the recorder tells is not kept: {error}");

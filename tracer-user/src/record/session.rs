@@ -411,9 +411,9 @@ impl Recording {
             guard.dismiss();
         }
         let mut warnings = self.warnings;
-        warnings.extend(self.switches.done_since(0).into_iter().map(|(time_ns, what)| {
-            let at = units::duration(time_ns.saturating_sub(self.start_ns));
-            format!("from {at} after the start on: {what}")
+        warnings.extend(self.switches.done_since(0).into_iter().map(|note| {
+            let at = units::duration(note.time_ns.saturating_sub(self.start_ns));
+            format!("from {at} after the start on: {}", note.text)
         }));
         let (layouts, sites) = finished.loaded.finish();
         tokio::select! {

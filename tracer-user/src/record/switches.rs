@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aya::maps::{Array, MapData, MapError};
 use scope_model::{Function, FunctionId};
+use scope_store::HealthNote;
 use tracer_common::FunctionFlags;
 
 use super::drain::now_ns;
@@ -19,8 +20,8 @@ struct Switches {
     names: Vec<String>,
     paused: bool,
     disabled: BTreeSet<FunctionId>,
-    /// When what was done, for the record.
-    done: Vec<(u64, String)>,
+    /// What was done, for the record.
+    done: Vec<HealthNote>,
 }
 
 /// Shared with whoever may change them.
@@ -57,7 +58,8 @@ impl SharedSwitches {
         if switches.paused != paused {
             switches.paused = paused;
             switches.set_all()?;
-            switches.note(if paused { "paused: no calls are recorded" } else { "recorded again" });
+            let text = if paused { "paused: no calls are recorded" } else { "recorded again" };
+            switches.note(text, Some(paused));
         }
         Ok(())
     }
@@ -77,13 +79,13 @@ impl SharedSwitches {
         if changed {
             switches.set(function)?;
             let how = if enabled { "recorded again" } else { "not recorded any more" };
-            switches.note(&format!("calls of {name} are {how}"));
+            switches.note(&format!("calls of {name} are {how}"), None);
         }
         Ok(())
     }
 
-    /// What was done so far from the one of that number on, with the times.
-    pub fn done_since(&self, number: usize) -> Vec<(u64, String)> {
+    /// What was done so far, from the one of that number on.
+    pub fn done_since(&self, number: usize) -> Vec<HealthNote> {
         self.lock().done.get(number..).unwrap_or_default().to_vec()
     }
 
@@ -103,7 +105,7 @@ impl Switches {
         self.flags.set(function.0, if on { FunctionFlags::ENABLED } else { 0 }, 0)
     }
 
-    fn note(&mut self, text: &str) {
-        self.done.push((now_ns(), text.to_owned()));
+    fn note(&mut self, text: &str, paused: Option<bool>) {
+        self.done.push(HealthNote { time_ns: now_ns(), text: text.to_owned(), paused });
     }
 }

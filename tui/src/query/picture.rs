@@ -8,7 +8,7 @@ use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use scope_model::{Event, EventKind, FunctionId, State, Tid};
-use scope_store::{BlockFilter, Direction, GapInfo, OverviewCell, ThreadEvents};
+use scope_store::{BlockFilter, Direction, GapInfo, Health, OverviewCell, ThreadEvents};
 use scope_timeline::{Timeline, TimelineError};
 
 use super::{Facts, first_name};
@@ -149,6 +149,8 @@ pub struct Bar {
     pub cells: Vec<BarCell>,
     /// Every thread of the trace: those of the traced process first, by id.
     pub threads: Vec<Tid>,
+    /// When no calls were recorded because somebody wanted it so: from when and up to when, ns.
+    pub pauses: Vec<(u64, u64)>,
     /// Where the last column ends, ns.
     pub end_ns: u64,
 }
@@ -189,7 +191,11 @@ pub fn bar(timeline: &Timeline<'_>, facts: &Facts, columns: usize) -> Result<Bar
         }
     }
     threads.sort_by_key(|tid| (tid.0 != facts.pid, *tid));
-    Ok(Bar { cells, threads, end_ns })
+    // What damage to the recorder's notes leaves out makes the trace no less readable.
+    let told = timeline.trace().health().unwrap_or_default();
+    let pauses = told.iter().flat_map(Health::pauses);
+    let pauses = pauses.map(|(from_ns, until_ns)| (from_ns, until_ns.unwrap_or(u64::MAX)));
+    Ok(Bar { cells, threads, pauses: pauses.collect(), end_ns })
 }
 
 /// Which open calls.

@@ -11,7 +11,7 @@ use scope_store::OverviewCell;
 
 use super::paint::Paint;
 use crate::model::layout::Regions;
-use crate::model::{Model, whole};
+use crate::model::{Model, Range, whole};
 use crate::query::{Flame, Picture};
 use crate::text;
 use crate::theme::{Colours, Role, Theme};
@@ -32,6 +32,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
 
 /// Times, marks and the focus.
 fn ruler(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    paused(model, paint, area);
     let shown = model.shown();
     let step_ns = tick_step(shown.length(), u64::from(area.width));
     let start = model.facts.since(shown.start_ns);
@@ -63,6 +64,25 @@ fn ruler(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
     if let Some(column) = focus_column(model, area.width) {
         paint.text(area.x + column, area.y, 1, model.theme.glyph("▼", "v"), Role::Focus);
+    }
+}
+
+/// Hatches when no calls were recorded because somebody wanted it so.
+fn paused(model: &Model, paint: &mut Paint<'_>, area: Rect) {
+    let Some(bar) = &model.answers.bar else { return };
+    let shown = model.shown();
+    for (from_ns, until_ns) in &bar.value.pauses {
+        let (from_ns, until_ns) = (*from_ns.max(&shown.start_ns), *until_ns.min(&shown.end_ns));
+        if from_ns >= until_ns {
+            continue;
+        }
+        let first = model.column_of_time(from_ns, area.width).unwrap_or_default();
+        let last = model.column_of_time(until_ns - 1, area.width).unwrap_or(first);
+        let width = last.saturating_sub(first) + 1;
+        let hatched = model.theme.glyph("╲", "\\").repeat(width.into());
+        for y in area.y..area.bottom() {
+            paint.text(area.x + first, y, width, &hatched, Role::Dim);
+        }
     }
 }
 
@@ -219,6 +239,8 @@ fn flames(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
         let offset = time_ns.saturating_sub(u128::from(shown.start_ns)) * u128::from(area.width);
         (offset / u128::from(shown.length().max(1))).min(u128::from(area.width)) as usize
     };
+    // Calls may be missing there, whatever is known of others.
+    paused(model, paint, area);
     let rows = &answered.value.rows;
     let depth = model.current_tree().and_then(|tree| tree.frame).unwrap_or_default();
     let first = depth.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
@@ -255,6 +277,15 @@ fn stretch(model: &Model, paint: &mut Paint<'_>, area: Rect, flame: &Flame) {
     paint.text(x, area.y, flame_width(area, flame), &label, Role::Flame(flame.function.0));
 }
 
+/// Whether no calls were recorded at the middle of a column of all of the trace, as somebody wanted.
+fn is_paused(model: &Model, all: &Range, column: u16, columns: u16) -> bool {
+    let offset =
+        u128::from(all.length()) * (2 * u128::from(column) + 1) / (2 * u128::from(columns));
+    let middle_ns = all.start_ns.saturating_add(offset as u64);
+    let pauses = model.answers.bar.iter().flat_map(|bar| &bar.value.pauses);
+    pauses.into_iter().any(|(from_ns, until_ns)| (*from_ns..*until_ns).contains(&middle_ns))
+}
+
 fn flame_width(area: Rect, flame: &Flame) -> u16 {
     area.width.saturating_sub(flame.first as u16).min(flame.end.saturating_sub(flame.first) as u16)
 }
@@ -276,6 +307,8 @@ fn overview(model: &Model, paint: &mut Paint<'_>, regions: &Regions) {
         let Some(cell) = bar.cells.get(at) else { continue };
         let (glyph, role) = if cell.lost > 0 {
             (model.theme.glyph("╱", "/"), Role::Lost)
+        } else if cell.calls == 0 && is_paused(model, &all, column, area.width) {
+            (model.theme.glyph("╲", "\\"), Role::Dim)
         } else if cell.running > 0.0 {
             let level = ((cell.running / most * 8.0) as usize).min(7);
             (bar_glyph(model.theme, level), Role::Running)

@@ -1,11 +1,11 @@
 //! A recording that goes on: what its recorder tells is shown, and what it can be told.
 
 use scope_model::FunctionId;
-use scope_store::{Health, HealthSample, Trace};
+use scope_store::{Health, HealthNote, HealthSample, Trace};
 use scope_tui::control::Order;
 use scope_tui::model::Effect;
 
-use crate::harness::{NAMES, START_NS, Stage, Stored, server, writer};
+use crate::harness::{NAMES, START_NS, Stage, Stored, server, stored, writer};
 
 /// A recording that goes on, with what its recorder told so far.
 pub(crate) fn recording() -> Stored {
@@ -28,10 +28,32 @@ pub(crate) fn recording() -> Stored {
             max_hot_segments: 8,
         });
     }
-    health.note(START_NS + 2_500_000_000, "paused");
-    health.note(START_NS + 3_000_000_000, "recording again");
+    for (time_ms, text, paused) in [(2_500, "paused", true), (3_000, "recording again", false)] {
+        let (time_ns, text) = (START_NS + time_ms * 1_000_000, text.to_owned());
+        health.note(HealthNote { time_ns, text, paused: Some(paused) });
+    }
     health.write(&path).unwrap();
     Stored::at(path, folder)
+}
+
+#[test]
+fn a_pause_is_hatched() {
+    let stored = stored(&server());
+    let mut health = Health::default();
+    for (time_us, paused) in [(1_000, true), (2_000, false)] {
+        let (time_ns, text) = (START_NS + time_us * 1_000, String::new());
+        health.note(HealthNote { time_ns, text, paused: Some(paused) });
+    }
+    health.write(&stored.path).unwrap();
+    let mut stage = Stage::new(&stored);
+    insta::assert_snapshot!(stage.screen());
+    // Only a part of it, and that alone.
+    stage.press(":").type_in("1500us").press("+").press("+").press("+").press("+");
+    let ruler = stage.line(1);
+    assert!(ruler.contains('╲') && !stage.line(2).contains('╲'), "{}", stage.screen());
+    let ascii = scope_tui::theme::Theme { ascii: true, ..crate::harness::PLAIN };
+    let stage = Stage::with(&stored, ascii);
+    assert!(stage.line(1).contains('\\') && !stage.screen().contains('╲'), "{}", stage.screen());
 }
 
 fn live(stored: &Stored) -> Stage {
