@@ -57,7 +57,7 @@ impl Trace {
             Form::Columns { reader, local, columns } if !columns.has_rare() => {
                 let within = within.min(columns.times().len());
                 self.with_decoder(reader, |decoder| {
-                    decoder.replay((reader, local), &columns, within, &mut state, |_| {})
+                    decoder.replay((reader, local), &columns, within, &mut state, |_| true, |_| {})
                 })?;
             }
             form => {

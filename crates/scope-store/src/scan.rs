@@ -1,7 +1,7 @@
 //! Going through much of a trace where only the order within each thread matters: a sealed block keeps
 //! the events of each thread apart, and to put them in order is half the work of reading it.
 
-use scope_model::State;
+use scope_model::{State, Tid};
 
 use crate::sealed::{BlockDecoder, Columns, EndedCall};
 use crate::view::Handle;
@@ -16,8 +16,9 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Takes `state` from the start of a block to its end, through the events of one of its threads after
-    /// those of another; `ended` is told the calls that end, those of each thread in their order.
+    /// Takes the threads of `state` for which `wanted` holds from the start of a block to its end, one
+    /// after the other; `ended` is told their calls that end, those of each thread in their order. The
+    /// other threads stay as they are: only of those that are wanted must `state` be right.
     ///
     /// `false`: nothing was done, since the block must be read in order: it has events that concern
     /// other threads than their own (threads and programs that begin or end, losses), or is not sealed.
@@ -30,6 +31,7 @@ impl Scan {
         trace: &Trace,
         block: usize,
         state: &mut State,
+        wanted: impl Fn(Tid) -> bool,
         ended: impl FnMut(EndedCall<'_>),
     ) -> Result<bool, StoreError> {
         let (view, _, local) = trace.locate(block)?;
@@ -42,7 +44,7 @@ impl Scan {
         let apart = !self.columns.has_rare();
         if apart {
             let end = self.columns.times().len();
-            decoder.replay((reader, local), &self.columns, end, state, ended)?;
+            decoder.replay((reader, local), &self.columns, end, state, wanted, ended)?;
         }
         self.decoder = Some((reader.id(), decoder));
         Ok(apart)

@@ -57,7 +57,13 @@ pub(crate) fn block(bytes: &[u8], events: &[Event]) {
             continue;
         }
         let _ = columns.events(dictionary, &mut values, &mut Stacks::of(state));
-        let _ = columns.replay(count as usize / 2, &mut State::clone(state), dictionary, |_| {});
+        let _ = columns.replay(
+            count as usize / 2,
+            &mut State::clone(state),
+            dictionary,
+            |_| true,
+            |_| {},
+        );
         for thread in state.threads() {
             let _ = columns.events_of(thread.tid, Some(thread), dictionary, &mut values);
         }

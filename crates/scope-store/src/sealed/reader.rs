@@ -457,10 +457,11 @@ impl BlockDecoder {
         columns: &Columns,
         end: usize,
         state: &mut State,
+        wanted: impl Fn(Tid) -> bool,
         ended: impl FnMut(EndedCall<'_>),
     ) -> Result<(), StoreError> {
         columns
-            .replay(end, state, &self.dictionary, ended)
+            .replay(end, state, &self.dictionary, wanted, ended)
             .map_err(|error| self.malformed(segment, block, error))
     }
 

@@ -32,10 +32,15 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
+    /// Whether calls of a thread may be rows.
+    fn wants(&self, tid: Tid) -> bool {
+        self.threads.as_ref().is_none_or(|only| only.contains(&tid.0.into()))
+    }
+
     fn takes(&self, tid: Tid, call: &OpenCall, parent: Option<u64>) -> bool {
         let FunctionId(function) = call.function;
         self.events.contains(&call.id)
-            && self.threads.as_ref().is_none_or(|only| only.contains(&tid.0.into()))
+            && self.wants(tid)
             && self.parent.is_none_or(|only| Some(only) == parent)
             && self.functions.as_ref().is_none_or(|only| only.contains(&function.into()))
     }
@@ -92,8 +97,7 @@ impl Reader {
         let trace = &self.source.trace;
         let jump = match &self.state {
             None => true,
-            // Thread by thread, a block is read by the state of all of them.
-            Some((_, next)) => *next != block && (self.jumps || self.scan.is_some()),
+            Some((_, next)) => self.jumps && *next != block,
         };
         if jump {
             let state = State::clone(&*trace.checkpoint(block)?);
@@ -128,7 +132,8 @@ impl Reader {
                     given.give(row, None, source, rows);
                 }
             };
-            if scan.block(trace, block, state, ended)? {
+            let wanted = |tid| choice.wants(tid);
+            if scan.block(trace, block, state, wanted, ended)? {
                 self.given.pass_on(&self.source, rows);
                 return Ok(());
             }

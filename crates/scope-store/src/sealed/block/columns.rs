@@ -301,14 +301,15 @@ impl Columns {
         Ok(events)
     }
 
-    /// Takes the state at the start to that before the event at place `end`; `ended` is told the calls
-    /// that end on the way. Threads are gone through one after the other, so that no event may concern
+    /// Takes the threads for which `wanted` holds from the start to before the event at place `end`;
+    /// `ended` is told their calls that end on the way. Threads are gone through one after the other, so that no event may concern
     /// another thread: see [`Columns::has_rare`].
     pub(crate) fn replay(
         &self,
         end: usize,
         state: &mut State,
         dictionary: &Dictionary,
+        wanted: impl Fn(Tid) -> bool,
         mut ended: impl FnMut(EndedCall<'_>),
     ) -> Decoded<()> {
         // A state does not say what calls returned.
@@ -317,7 +318,7 @@ impl Columns {
         let number_at = |place: u16| first_event.saturating_add(place.into());
         let latest_ns = self.times[..end].iter().copied().fold(state.latest_ns(), u64::max);
         let lost = *state.lost();
-        for member in &self.members {
+        for member in self.members.iter().filter(|member| wanted(member.tid)) {
             let places = &self.places[member.places.clone()];
             let places = &places[..places.partition_point(|place| usize::from(*place) < end)];
             let mut places = places.iter();
