@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -14,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::QueryError;
 use crate::provider::type_name;
+use crate::run::{Run, Stop};
 
 /// Time between two looks at whether to stop.
 const TICK: Duration = Duration::from_millis(20);
@@ -25,22 +25,6 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// Give no more rows than so many.
     pub rows: Option<u64>,
-}
-
-/// Stops the statement that runs, or that is about to, from any thread; the one after it runs again.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Stops it.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was told to stop; not any more after this.
-    pub(crate) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
-    }
 }
 
 /// A column of an answer.
@@ -58,10 +42,15 @@ pub struct Answer {
     runtime: Arc<Runtime>,
     stream: SendableRecordBatchStream,
     schema: SchemaRef,
-    begun: Instant,
-    timeout: Option<Duration>,
     left: u64,
     stop: Stop,
+    run: Arc<Run>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.run.end();
+    }
 }
 
 impl fmt::Debug for Answer {
@@ -75,18 +64,10 @@ impl Answer {
         runtime: Arc<Runtime>,
         stream: SendableRecordBatchStream,
         schema: SchemaRef,
-        limits: Limits,
-        stop: Stop,
+        rows: Option<u64>,
+        (stop, run): (Stop, Arc<Run>),
     ) -> Self {
-        Self {
-            runtime,
-            stream,
-            schema,
-            begun: Instant::now(),
-            timeout: limits.timeout,
-            left: limits.rows.unwrap_or(u64::MAX),
-            stop,
-        }
+        Self { runtime, stream, schema, left: rows.unwrap_or(u64::MAX), stop, run }
     }
 
     /// Its columns.
@@ -109,37 +90,32 @@ impl Answer {
         if self.left == 0 {
             return Ok(None);
         }
-        let (stream, stop) = (&mut self.stream, &self.stop);
-        let deadline = self.timeout.and_then(|timeout| self.begun.checked_add(timeout));
+        let (stream, run) = (&mut self.stream, &self.run);
         let next = self.runtime.block_on(async {
             let mut tick = tokio::time::interval(TICK);
             loop {
                 tokio::select! {
                     biased;
-                    _ = tick.tick() => {
-                        if stop.take() {
-                            return Err(QueryError::Stopped);
-                        }
-                        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                            return Err(QueryError::TimedOut(self.timeout.unwrap_or_default()));
-                        }
-                    }
-                    next = stream.next() => return Ok(next),
+                    _ = tick.tick() => run.check()?,
+                    next = stream.next() => return next.transpose().map_err(QueryError::from),
                 }
             }
         });
         let next = match next {
-            Ok(Some(Ok(batch))) => batch,
+            Ok(Some(batch)) => batch,
             Ok(None) => {
                 self.left = 0;
                 return Ok(None);
             }
-            Ok(Some(Err(error))) => {
-                self.left = 0;
-                return Err(error.into());
-            }
             Err(error) => {
                 self.left = 0;
+                // Found by several tasks at once it comes wrapped.
+                let error = self.run.check().err().unwrap_or(error);
+                self.run.end();
+                if matches!(error, QueryError::Stopped) {
+                    // What comes next runs again.
+                    self.stop.take();
+                }
                 return Err(error);
             }
         };

@@ -9,7 +9,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as EngineResult;
@@ -23,6 +22,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use crate::QueryError;
 use crate::filter::Filter;
 use crate::rows::{Column, Rows, Type, Wanted, schema};
+use crate::run::Run;
 use crate::scan::{Part, Scan};
 use crate::session::TableInfo;
 use crate::source::Source;
@@ -214,16 +214,18 @@ impl PartitionStream for Stream {
         &self.wanted.schema
     }
 
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let run = context.session_config().get_extension::<Run>();
         let rows = Rows::new(Arc::clone(&self.wanted), Arc::clone(&self.source.name));
         let begun = State::New(Arc::clone(&self.partition), rows);
-        let stream = futures::stream::try_unfold(begun, |state| async move {
+        let stream = futures::stream::try_unfold((begun, run), |(state, run)| async move {
             let (mut reading, mut rows) = match state {
                 State::New(partition, rows) => (partition.read()?, rows),
                 State::Reading(reading, rows) => (reading, rows),
                 State::End => return Ok(None),
             };
             loop {
+                run.as_deref().map_or(Ok(()), Run::check)?;
                 let more = reading.more(&mut rows)? && !rows.is_done();
                 if more && !rows.are_enough() {
                     tokio::task::yield_now().await;
@@ -231,7 +233,7 @@ impl PartitionStream for Stream {
                 }
                 let Some(batch) = rows.take()? else { return Ok(None) };
                 let next = if more { State::Reading(reading, rows) } else { State::End };
-                return EngineResult::<Option<(RecordBatch, State)>>::Ok(Some((batch, next)));
+                return EngineResult::Ok(Some((batch, (next, run))));
             }
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.wanted.schema), stream))

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use scope_store::Trace;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::answer::{Answer, Limits, Stop};
+use crate::answer::{Answer, Limits};
 use crate::literals::TimeLiterals;
 use crate::notes::Notes;
 use crate::provider::{Provider, Table};
 use crate::rows::Column;
+use crate::run::{JoinsGiveWay, Run, Stop};
 use crate::source::{Bookmark, Source};
 use crate::{QueryError, functions, suggest, tables};
 
@@ -153,6 +155,7 @@ impl Session {
         if self.stop.take() {
             return Err(QueryError::Stopped);
         }
+        let run = Arc::new(Run::new(self.stop.clone(), limits.timeout));
         let options = SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)
@@ -160,10 +163,14 @@ impl Session {
         let answer = self.runtime.block_on(async {
             let frame = self.context.sql_with_options(sql, options).await?;
             let schema = Arc::clone(frame.schema().inner());
-            Ok((frame.execute_stream().await?, schema))
+            let tasks = frame.task_ctx();
+            let config = tasks.session_config().clone().with_extension(Arc::clone(&run));
+            let tasks = Arc::new(tasks.with_session_config(config));
+            Ok((execute_stream(frame.create_physical_plan().await?, tasks)?, schema))
         });
         let (stream, schema) = answer.map_err(|error| suggest::explain(error, &self.tables))?;
-        Ok(Answer::new(Arc::clone(&self.runtime), stream, schema, limits, self.stop.clone()))
+        let ends = (self.stop.clone(), run);
+        Ok(Answer::new(Arc::clone(&self.runtime), stream, schema, limits.rows, ends))
     }
 
     /// What stops a statement from another thread.
@@ -242,6 +249,7 @@ fn context(options: Options) -> Result<SessionContext, QueryError> {
         .with_runtime_env(environment)
         .with_default_features()
         .with_analyzer_rules(rules)
+        .with_physical_optimizer_rule(Arc::new(JoinsGiveWay))
         .build();
     Ok(SessionContext::new_with_state(state))
 }
