@@ -176,7 +176,10 @@ fn without_a_terminal_it_says_what_to_do() {
     let sample = Sample::new(&everything());
     let (status, message) = fail(sample.command(&["replay", "sample.scope"]));
     assert_eq!(status, Some(1));
-    assert!(message.contains("this needs a terminal; scope report and scope dump"), "{message}");
+    assert!(
+        message.contains("this needs a terminal that can place text; scope report and scope dump"),
+        "{message}"
+    );
 }
 
 #[test]

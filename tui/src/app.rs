@@ -85,7 +85,9 @@ pub enum TuiError {
     #[error(transparent)]
     Trace(#[from] TimelineError),
     /// There is no terminal.
-    #[error("this needs a terminal; scope report and scope dump print a trace without one")]
+    #[error(
+        "this needs a terminal that can place text; scope report and scope dump print a trace without one"
+    )]
     NoTerminal,
     /// The terminal does not do what it should.
     #[error("the terminal failed: {0}")]

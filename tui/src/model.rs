@@ -294,7 +294,7 @@ impl Model {
             drag: None,
             effects: Vec::new(),
         };
-        if model.facts.first == model.facts.end {
+        if model.facts.complete && model.facts.first == model.facts.end {
             model.say("the trace has no events");
         }
         model

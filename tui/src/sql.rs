@@ -7,8 +7,9 @@ use std::cell::RefCell;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Rows of an answer that are shown at most.
 pub const MOST_ROWS: usize = 1_000;
@@ -119,12 +120,17 @@ enum Ask {
     Calls(u64, String, Arc<AtomicBool>),
 }
 
+/// How long a cancelled statement is waited for where nobody wants its answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// A thread with an engine. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Runner {
     asks: Option<Sender<Ask>>,
     /// Of the statement that was asked last.
     cancel: RefCell<Arc<AtomicBool>>,
+    /// Closed when the thread ends.
+    ends: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -139,7 +145,9 @@ impl Runner {
         tell: impl Fn(Said) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (asks, asked) = mpsc::channel();
+        let (end, ends) = mpsc::channel();
         let work = move || {
+            let _end: Sender<()> = end;
             for ask in asked {
                 match ask {
                     // Without them nothing is completed.
@@ -156,7 +164,7 @@ impl Runner {
             }
         };
         let thread = thread::Builder::new().name("queries".to_owned()).spawn(work)?;
-        Ok(Self { asks: Some(asks), cancel: RefCell::default(), thread: Some(thread) })
+        Ok(Self { asks: Some(asks), cancel: RefCell::default(), ends, thread: Some(thread) })
     }
 
     /// Asks for the tables.
@@ -206,7 +214,9 @@ impl Drop for Runner {
     fn drop(&mut self) {
         self.cancel();
         self.asks = None;
-        if let Some(thread) = self.thread.take() {
+        // What does not let itself be cancelled ends with the process: nobody waits for its answer.
+        let over = self.ends.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Disconnected);
+        if let Some(thread) = self.thread.take().filter(|_| over) {
             // Its panics were told.
             let _ = thread.join();
         }

@@ -4,6 +4,7 @@
 //! panic hook before the message is printed. A panic of another thread may end nothing that is on the
 //! screen: its message waits until the terminal is given back.
 
+use std::env;
 use std::io::{self, IsTerminal, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::panic;
@@ -38,7 +39,9 @@ pub(crate) struct Screen {
 impl Screen {
     /// Whether there is a terminal to take over.
     pub(crate) fn is_there() -> bool {
-        io::stdin().is_terminal() && io::stdout().is_terminal()
+        // A terminal that says so cannot place anything.
+        let dumb = env::var("TERM").is_ok_and(|term| term == "dumb");
+        io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
     }
 
     /// Takes the terminal over.

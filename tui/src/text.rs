@@ -4,6 +4,24 @@
 //! of any length or width is cut to its place.
 
 pub use scope_timeline::units::{count, duration, moment, percent};
+
+/// A count in so many cells: where its digits have no room, to three of them (`21.2M`).
+#[must_use]
+pub fn count_in(value: u64, cells: usize) -> String {
+    let whole = count(value);
+    if whole.len() <= cells {
+        return whole;
+    }
+    let (mut short, mut unit) = (value as f64, "");
+    for name in ["k", "M", "G", "T", "P", "E"] {
+        if short < 999.5 {
+            break;
+        }
+        (short, unit) = (short / 1_000.0, name);
+    }
+    let digits = if short < 9.995 { 2 } else { usize::from(short < 99.95) };
+    format!("{short:.digits$}{unit}")
+}
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -113,7 +131,16 @@ pub fn tick(ns: i64, step_ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, duration, fit, moment, printable, shorten, tick, width};
+    use super::{count_in, cut, duration, fit, moment, printable, shorten, tick, width};
+
+    #[test]
+    fn counts_without_room_are_rounded() {
+        assert_eq!(count_in(1_234_567, 9), "1,234,567");
+        assert_eq!(count_in(1_234_567, 8), "1.23M");
+        assert_eq!(count_in(21_169_623, 8), "21.2M");
+        assert_eq!(count_in(999_960_000, 8), "1.00G");
+        assert_eq!(count_in(u64::MAX, 8), "18.4E");
+    }
 
     #[test]
     fn text_is_cut_at_whole_characters() {

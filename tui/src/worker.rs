@@ -293,6 +293,10 @@ fn answer_all(
             query => query::answer(timeline, facts, sources, query),
         };
         match answer {
+            // The focus may be later than the end known here, too.
+            Err(TimelineError::NoSuchEvent { .. }) if !fresh && !facts.complete => {
+                return Some(query);
+            }
             Ok(answer) => tell(Reply::Answer(query, Ok(answer))),
             Err(TimelineError::Interrupted) if matches!(query, Query::Travel(_)) => {
                 tell(Reply::Answer(query, Err(Failure::Interrupted)));

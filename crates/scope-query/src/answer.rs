@@ -9,11 +9,10 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
-use tokio::runtime::Runtime;
 
 use crate::QueryError;
 use crate::provider::type_name;
-use crate::run::{Run, Stop};
+use crate::run::{Run, Stop, Threads};
 
 /// Time between two looks at whether to stop.
 const TICK: Duration = Duration::from_millis(20);
@@ -39,7 +38,7 @@ pub struct ResultColumn {
 /// The answer to a statement. Rows are worked out as they are asked for; an answer that is dropped goes
 /// no further.
 pub struct Answer {
-    runtime: Arc<Runtime>,
+    runtime: Arc<Threads>,
     stream: SendableRecordBatchStream,
     schema: SchemaRef,
     left: u64,
@@ -61,7 +60,7 @@ impl fmt::Debug for Answer {
 
 impl Answer {
     pub(crate) fn new(
-        runtime: Arc<Runtime>,
+        runtime: Arc<Threads>,
         stream: SendableRecordBatchStream,
         schema: SchemaRef,
         rows: Option<u64>,

@@ -15,17 +15,45 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
+use tokio::runtime::Runtime;
 
 use crate::QueryError;
+
+/// The threads of the engine. When this is dropped nobody waits for them: an operator that does not give
+/// way would have whoever leaves wait for it.
+#[derive(Debug)]
+pub(crate) struct Threads(Option<Runtime>);
+
+impl Threads {
+    pub(crate) fn new(runtime: Runtime) -> Self {
+        Self(Some(runtime))
+    }
+
+    /// Waits for a task, which this thread takes part in.
+    pub(crate) fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(task),
+            None => unreachable!("the threads are there until this is dropped"),
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
 
 /// Stops the statement that runs, or that is about to, from any thread; the one after it runs again.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Stops it.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Stops it. Whether it was told so before and did not heed it yet.
+    pub fn stop(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it was told to stop; not any more after this.

@@ -10,14 +10,14 @@ use datafusion::optimizer::Analyzer;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use scope_store::Trace;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use crate::answer::{Answer, Limits};
 use crate::literals::TimeLiterals;
 use crate::notes::Notes;
 use crate::provider::{Provider, Table};
 use crate::rows::Column;
-use crate::run::{JoinsGiveWay, Run, Stop};
+use crate::run::{JoinsGiveWay, Run, Stop, Threads};
 use crate::source::{Bookmark, Source};
 use crate::{QueryError, functions, suggest, tables};
 
@@ -100,7 +100,7 @@ pub struct Session {
     sources: Arc<[Arc<Source>]>,
     tables: Vec<Arc<dyn Table>>,
     context: SessionContext,
-    runtime: Arc<Runtime>,
+    runtime: Arc<Threads>,
     options: Options,
     stop: Stop,
     notes: Notes,
@@ -134,7 +134,7 @@ impl Session {
             sources: sources.into(),
             tables: tables::all(),
             context: context(options)?,
-            runtime: Arc::new(runtime),
+            runtime: Arc::new(Threads::new(runtime)),
             options,
             stop: Stop::default(),
             notes,

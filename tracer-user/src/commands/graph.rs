@@ -87,11 +87,7 @@ fn find(trace: &Trace, name: &str, path: &str) -> anyhow::Result<FunctionId> {
             let shown: Vec<&str> =
                 several.iter().take(MOST_NAMES).map(|one| one.name.as_str()).collect();
             let more = several.len().saturating_sub(MOST_NAMES);
-            let more = if more > 0 {
-                format!(" and {}", counted(more as u64, "more"))
-            } else {
-                String::new()
-            };
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             bail!("{name} fits {} functions; name one: {}{more}", several.len(), shown.join(", "))
         }
     }
@@ -172,7 +168,7 @@ fn text(
         table.write(out, width)?;
         let hidden = neighbours.len().saturating_sub(limit) as u64;
         if hidden > 0 {
-            writeln!(out, "{}; --limit 0 shows all", counted(hidden, "more"))?;
+            writeln!(out, "{} more; --limit 0 shows all", count(hidden))?;
         }
     }
     out.flush()

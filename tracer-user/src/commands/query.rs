@@ -121,7 +121,7 @@ fn bookmarks(trace: &Trace) -> Vec<Bookmark> {
         .collect()
 }
 
-/// From here on SIGINT stops the statement that runs, not the program.
+/// From here on SIGINT stops the statement that runs; the program where it does not heed the first.
 fn stop_on_interrupt(stop: Stop) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -134,7 +134,10 @@ fn stop_on_interrupt(stop: Stop) -> anyhow::Result<()> {
     let listen = move || {
         runtime.block_on(async {
             while interrupts.recv().await.is_some() {
-                stop.stop();
+                if stop.stop() {
+                    eprintln!("scope: the query does not let itself be stopped; left as it is");
+                    std::process::exit(INTERRUPTED.into());
+                }
             }
         });
     };

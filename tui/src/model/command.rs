@@ -127,6 +127,7 @@ impl Model {
     fn take_find(&mut self, prompt: &Prompt) {
         let finds = self.answers.finds.as_ref();
         let Some(row) = finds.and_then(|finds| finds.value.rows.get(prompt.selected)) else {
+            self.say(format!("no function, file or thread is called {}", prompt.text));
             return;
         };
         match row.kind {
@@ -157,6 +158,9 @@ impl Model {
                 let condition: Condition = parse(rest)?;
                 self.searched = Some((rest.to_owned(), condition.clone()));
                 self.go(Destination::Find(condition, Direction::Forward));
+            }
+            "thread" if rest.is_empty() => {
+                return Err("name a thread, or give its id".to_owned());
             }
             "thread" => {
                 let tid =
@@ -192,9 +196,10 @@ impl Model {
         }
         let t_ns = self.facts.since(self.focus.time_ns);
         let mark = Mark { moment: self.focus.moment, t_ns, note: note.to_owned() };
-        self.marks.insert(name.to_owned(), mark.clone());
+        let before = self.marks.insert(name.to_owned(), mark.clone());
         self.effects.push(Effect::Keep(name.to_owned(), Some(mark)));
-        self.say(format!("marked as @{name}"));
+        let instead = if before.is_some() { ", in place of the mark that was there" } else { "" };
+        self.say(format!("marked as @{name}{instead}"));
         Ok(())
     }
 

@@ -55,6 +55,8 @@ pub struct Queries {
     number: u64,
     /// It is being answered.
     pub running: bool,
+    /// It was told to end.
+    cancelled: bool,
     /// The last statement.
     pub statement: String,
     /// Its answer.
@@ -92,6 +94,7 @@ impl Model {
         let queries = &mut self.queries;
         queries.number += 1;
         queries.running = true;
+        queries.cancelled = false;
         queries.statement = statement.to_owned();
         queries.answer = None;
         if queries.history.last().is_none_or(|last| last != statement) {
@@ -107,12 +110,14 @@ impl Model {
         Ok(())
     }
 
-    /// Whether a statement ran, which is cancelled.
+    /// Whether a statement ran, which is cancelled. Not once more: it may take a while to end.
     pub(super) fn cancel_query(&mut self) -> bool {
-        if self.queries.running {
-            self.effects.push(Effect::CancelQuery);
+        let queries = &mut self.queries;
+        if !queries.running || std::mem::replace(&mut queries.cancelled, true) {
+            return false;
         }
-        self.queries.running
+        self.effects.push(Effect::CancelQuery);
+        true
     }
 
     /// The engine said something.

@@ -196,8 +196,8 @@ fn steps(
 
 fn why(stop: Stop) -> String {
     match stop {
-        Stop::Start => "nothing comes before: this is the start of the trace".to_owned(),
-        Stop::End => "nothing more comes: this is the end of the trace".to_owned(),
+        Stop::Start => "nothing of this thread comes before, back to the start of the trace".into(),
+        Stop::End => "nothing of this thread comes any more, up to the end of the trace".into(),
         Stop::ThreadEnded => "nothing more comes: the thread ended".to_owned(),
         Stop::NeverEnds { call } => format!("call {call} is still open where the trace ends"),
         Stop::BeforeTrace { call } => format!("call {call} began before what is kept of the trace"),
@@ -264,6 +264,24 @@ fn run(
     progress: &dyn Fn(u64, u64),
 ) -> Result<Arrival, TimelineError> {
     let (start, end) = (timeline.start(), timeline.end()?);
+    // One that names nothing of this trace keeps no other from being run to.
+    let (mut able, mut unable) = (Vec::new(), None);
+    for (index, stop) in breakpoints {
+        if let StopAt::Condition(condition) = stop {
+            let options = SearchOptions { direction, from: start, until: Some(start) };
+            match timeline.search(condition, options) {
+                Err(error @ TimelineError::NoMatch { .. }) => {
+                    unable.get_or_insert(error);
+                    continue;
+                }
+                found => drop(found?),
+            }
+        }
+        able.push((*index, stop));
+    }
+    if let Some(error) = unable.take_if(|_| able.is_empty()) {
+        return Err(error);
+    }
     // To go on backward from just after a hit, begin one before that.
     let mut low = match direction {
         Direction::Forward => from.moment,
@@ -281,7 +299,7 @@ fn run(
             Direction::Backward => low.saturating_sub(window).max(start),
         };
         let mut best: Option<(usize, u64)> = None;
-        for (index, stop) in breakpoints {
+        for (index, stop) in &able {
             let until = match (best, direction) {
                 (None, _) => edge,
                 (Some((_, hit)), Direction::Forward) => hit,
@@ -319,7 +337,8 @@ fn run(
                 Direction::Forward => "up to the end of the trace",
                 Direction::Backward => "back to the start of the trace",
             };
-            return Ok(Arrival::Nowhere(format!("nothing found {side}")));
+            let and = unable.map_or(String::new(), |error| format!("; {error}"));
+            return Ok(Arrival::Nowhere(format!("nothing found {side}{and}")));
         }
         low = edge;
         window = (window * 2).min(LARGEST_WINDOW);

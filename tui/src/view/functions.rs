@@ -13,6 +13,8 @@ use crate::theme::Role;
 
 /// Cells of a column of numbers.
 const CELLS: usize = 9;
+/// Cells that a name has, if columns that are left out can give them.
+const NAME: usize = 24;
 /// Cells of a sparkline.
 const SPARK: usize = 10;
 /// Cells of one bucket of the histogram.
@@ -23,8 +25,8 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         executions(model, paint, area);
         return;
     }
-    let spark = usize::from(area.width) >= 100;
-    header(model, paint, Rect { height: area.height.min(1), ..area }, spark);
+    let shown = Shown::in_width(usize::from(area.width), model.sort);
+    header(model, paint, Rect { height: area.height.min(1), ..area }, &shown);
     let foot = functions_foot(usize::from(area.height)) as u16;
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + foot), ..area };
     let total = model.function_order.len();
@@ -41,7 +43,7 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     for (at, y) in (first..total).zip(list.y..list.bottom()) {
         let Some(row) = model.function_row(at) else { continue };
         let active = at == selected && model.pane == Pane::Functions;
-        line(model, paint, Rect { y, height: 1, ..list }, row, spark, active);
+        line(model, paint, Rect { y, height: 1, ..list }, row, &shown, active);
     }
     if let Some(row) = model.function_row(selected).filter(|_| foot > 0) {
         let foot = Rect { y: list.bottom(), height: foot, ..area };
@@ -49,20 +51,39 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-fn header(model: &Model, paint: &mut Paint<'_>, area: Rect, spark: bool) {
+/// Which columns there is room for beside the name.
+struct Shown {
+    keys: Vec<SortKey>,
+    spark: bool,
+}
+
+impl Shown {
+    /// Those that say least go first; that by which functions are sorted stays.
+    fn in_width(width: usize, sort: SortKey) -> Self {
+        let mut keys = SortKey::ALL.to_vec();
+        for least in [SortKey::P50, SortKey::Max, SortKey::SelfTime] {
+            if CELLS * (keys.len() - 1) + NAME > width && least != sort {
+                keys.retain(|key| *key != least);
+            }
+        }
+        Self { keys, spark: width >= 100 }
+    }
+}
+
+fn header(model: &Model, paint: &mut Paint<'_>, area: Rect, shown: &Shown) {
     let arrow = match model.sort_reversed {
         false => model.theme.glyph("▼", "v"),
         true => model.theme.glyph("▲", "^"),
     };
     let mut text = String::new();
-    for key in SortKey::ALL {
+    for key in shown.keys.iter().copied() {
         let title = if key == model.sort {
             format!("{}{arrow}", key.title())
         } else {
             key.title().to_owned()
         };
         if key == SortKey::Name {
-            if spark {
+            if shown.spark {
                 text.push_str(&format!("  {}", text::fit("durations", SPARK, model.theme.ascii)));
             }
             text.push_str(&format!("  {title}"));
@@ -78,20 +99,25 @@ fn line(
     paint: &mut Paint<'_>,
     area: Rect,
     row: &FunctionRow,
-    spark: bool,
+    shown: &Shown,
     selected: bool,
 ) {
     let ascii = model.theme.ascii;
-    let cell = |text: &str| text::fit_right(text, CELLS, ascii);
     let mut left = String::new();
-    left.push_str(&cell(&text::count(row.calls)));
-    left.push_str(&cell(&text::duration(model.total_ns(row))));
-    // Known once all events were read; of a growing trace, not yet.
-    left.push_str(&cell(&text::known(model.times(row.id).map(|times| times.self_ns))));
-    left.push_str(&cell(&text::known(row.p50_ns)));
-    left.push_str(&cell(&text::known(row.p99_ns)));
-    left.push_str(&cell(&text::known(row.max_ns)));
-    if spark {
+    for key in &shown.keys {
+        let text = match key {
+            SortKey::Calls => text::count_in(row.calls, CELLS - 1),
+            SortKey::Total => text::duration(model.total_ns(row)),
+            // Known once all events were read; of a growing trace, not yet.
+            SortKey::SelfTime => text::known(model.times(row.id).map(|times| times.self_ns)),
+            SortKey::P50 => text::known(row.p50_ns),
+            SortKey::P99 => text::known(row.p99_ns),
+            SortKey::Max => text::known(row.max_ns),
+            SortKey::Name => continue,
+        };
+        left.push_str(&text::fit_right(&text, CELLS, ascii));
+    }
+    if shown.spark {
         left.push_str("  ");
         left.push_str(&sparkline(model, row));
     }

@@ -175,6 +175,16 @@ fn a_statement_that_runs_is_cancelled() {
 }
 
 #[test]
+fn a_statement_that_does_not_end_keeps_nobody() {
+    let stored = stored(&server());
+    let mut stage = with_engine(&stored);
+    stage.press("e").type_in("select sleep").press("q");
+    assert_eq!(stage.said(), "the query is cancelled");
+    stage.press("q");
+    assert_eq!(stage.effects.last(), Some(&Effect::Quit));
+}
+
+#[test]
 fn a_breakpoint_in_sql_stops_where_its_calls_begin() {
     let stored = stored(&server());
     let mut stage = with_engine(&stored);

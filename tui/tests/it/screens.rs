@@ -322,6 +322,18 @@ fn every_size_is_drawn() {
 }
 
 #[test]
+fn names_of_functions_keep_room() {
+    let stored = stored(&server());
+    let mut stage = Stage::new(&stored).sized(58, 24);
+    stage.press("4");
+    let screen = stage.screen();
+    assert!(screen.contains("server::handle") && !screen.contains("p50"), "{screen}");
+    // What they are sorted by stays.
+    stage.press("> >");
+    assert!(stage.screen().contains("p50"), "{}", stage.screen());
+}
+
+#[test]
 fn thousands_of_gaps_hatch_all_that_they_touch() {
     let mut events = vec![start(0, PID, "server"), on(1, PID), enter(2, PID, 0)];
     for gap in 0..5_000 {

@@ -37,7 +37,7 @@ fn a_step_that_cannot_be_made_says_why() {
     let stored = stored(&server());
     let mut stage = Stage::new(&stored);
     stage.press("N");
-    assert_eq!(stage.said(), "nothing comes before: this is the start of the trace");
+    assert_eq!(stage.said(), "nothing of this thread comes before, back to the start of the trace");
     stage.press("s f");
     assert_eq!(stage.said(), "call 2 is still open where the trace ends");
     at(&stage, 100);
@@ -130,6 +130,12 @@ fn a_condition_that_is_none_is_reported_in_place() {
         "{}",
         stage.said()
     );
+    // The others are run to all the same.
+    stage.press("B").type_in("function=send kind=enter").press("c");
+    assert_eq!(stage.said(), "breakpoint hit 1: function=send kind=enter");
+    stage.press("G").press("c");
+    let said = stage.said();
+    assert!(said.starts_with("nothing found up to the end of the trace; no function"), "{said}");
 }
 
 #[test]
