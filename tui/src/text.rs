@@ -3,7 +3,25 @@
 //! Names come from files nobody vouches for: control characters never reach the terminal, and a name
 //! of any length or width is cut to its place.
 
-pub use scope_timeline::units::{count, duration, moment, percent};
+pub use scope_timeline::units::{count, counted, duration, moment, percent};
+
+/// Text in lines of so many cells at most, cut between words where that is possible.
+#[must_use]
+pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= cells {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
 
 /// A count in so many cells: where its digits have no room, to three of them (`21.2M`).
 #[must_use]
@@ -131,7 +149,7 @@ pub fn tick(ns: i64, step_ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{count_in, cut, duration, fit, moment, printable, shorten, tick, width};
+    use super::{count_in, cut, duration, fit, moment, printable, shorten, tick, width, wrapped};
 
     #[test]
     fn counts_without_room_are_rounded() {
@@ -140,6 +158,16 @@ mod tests {
         assert_eq!(count_in(21_169_623, 8), "21.2M");
         assert_eq!(count_in(999_960_000, 8), "1.00G");
         assert_eq!(count_in(u64::MAX, 8), "18.4E");
+    }
+
+    #[test]
+    fn lines_end_between_words() {
+        assert_eq!(
+            wrapped("there is no column a; there are b, c", 12),
+            ["there is no", "column a;", "there are b,", "c"]
+        );
+        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+        assert_eq!(wrapped("", 4), [""]);
     }
 
     #[test]

@@ -70,7 +70,12 @@ impl Model {
         let rate = |of: fn(&HealthSample) -> u64| rates(samples, of);
         let events = rate(|sample| sample.events);
         let now = |rates: &[f64]| rates.last().copied().unwrap_or_default();
-        let text = format!("{}  {}/s", text::count(last.events), short(now(&events)));
+        // What went on while it recorded says nothing of how it is now.
+        let complete = self.facts.complete;
+        let text = match complete {
+            true => text::count(last.events),
+            false => format!("{}  {}/s", text::count(last.events), short(now(&events))),
+        };
         lines.bars("events", &text, &events, Role::Running);
         let lost = rate(|sample| sample.lost.saturating_add(sample.dropped));
         let role = if last.lost + last.dropped > 0 { Role::Lost } else { Role::Dim };
@@ -88,12 +93,15 @@ impl Model {
         );
         lines.bars("rings", &text, &fill, Role::Runnable);
         let bytes = rate(|sample| sample.bytes);
-        let text = format!("{}  {}/s", size(last.bytes as f64), size(now(&bytes).max(0.0)));
+        let text = match complete {
+            true => size(condition.bytes as f64),
+            false => format!("{}  {}/s", size(last.bytes as f64), size(now(&bytes).max(0.0))),
+        };
         lines.bars("bytes", &text, &bytes, Role::Blocked);
         let cpu: Vec<f64> = rate(|sample| sample.cpu_ns);
         let text = format!("{:.1} % of one CPU", now(&cpu) / 1e7);
         lines.bars("tracer", &text, &cpu, Role::Running);
-        if last.max_hot_segments > 0 {
+        if last.max_hot_segments > 0 && !complete {
             let behind = last.hot_segments.saturating_mul(2) > last.max_hot_segments;
             let role = if behind { Role::Warning } else { Role::Text };
             let text = format!("{} of {} segments wait", last.hot_segments, last.max_hot_segments);

@@ -14,6 +14,8 @@ const MOST_REASONS: usize = 8;
 pub struct Condition {
     /// What the recorder told last; `None` where it told nothing.
     pub told: Option<Health>,
+    /// Bytes of the trace.
+    pub bytes: u64,
     /// Probes by class, those with most functions first.
     pub probes: Vec<(SiteClass, u64)>,
     /// Functions that were left out, by reason, most first.
@@ -53,6 +55,7 @@ pub fn condition(timeline: &Timeline<'_>) -> Result<Condition, TimelineError> {
     Ok(Condition {
         // Damage to it does not make the trace less readable.
         told: trace.health().unwrap_or_default(),
+        bytes: trace.bytes(),
         probes,
         left_out,
         ended: trace.manifest().recorder.clone(),

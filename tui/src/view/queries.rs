@@ -35,12 +35,17 @@ pub(super) fn draw(model: &Model, paint: &mut Paint<'_>, area: Rect) {
         Some(Err(_)) => String::new(),
         Some(Ok(shown)) => {
             let more = if shown.rows.more { ", and there are more" } else { "" };
-            format!("{} rows{more}", text::count(shown.rows.rows.len() as u64))
+            format!("{}{more}", text::counted(shown.rows.rows.len() as u64, "row"))
         }
     };
     paint.row(line(0), &queries.statement, &note, Role::Title, false);
     match &queries.answer {
-        Some(Err(why)) => paint.line(line(1), why, Role::Warning),
+        Some(Err(why)) => {
+            let why = text::wrapped(&text::printable(why), usize::from(area.width));
+            for (why, at) in why.iter().zip(1..area.height) {
+                paint.line(line(at), why, Role::Warning);
+            }
+        }
         Some(Ok(shown)) => table(model, paint, area, shown),
         None => {}
     }
