@@ -217,7 +217,7 @@ impl State {
     /// The open calls of a thread whose calls and returns change nothing else, and up to when they do,
     /// ns (0: never): it was seen to run as a thread of this process, and nothing is missing of it after that
     /// time. Whoever goes through the calls of one thread after the other pushes and pops here,
-    /// which is the same as [`State::apply`] for each in a third of the time, and says with
+    /// which is the same as [`State::apply`] for each in less time, and says with
     /// [`State::set_moment`] where that led.
     #[inline]
     pub fn calls_of(&mut self, tid: Tid, pid: Pid) -> Option<(u64, &mut Vec<OpenCall>)> {
